@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SPDX-FileCopyrightText: The Cloister authors
+
+// device.h - how a driver component reaches its device, on every platform.
+//
+// The monitor passes a submission on to the nucleus only for the domain to which the build assigned the device; the
+// nucleus reads and writes the buffers through its own alias, so a driver can never aim a device outside the heap.
+#ifndef CORE_DEVICE_H
+#define CORE_DEVICE_H
+
+#include <stdint.h>
+#include <stddef.h>
+#include "gate.h"
+#include "errors.h"
+
+enum device_id { DEVICE_CONSOLE, DEVICE_NET0, DEVICE_COUNT };
+enum device_operation { DEVICE_READ, DEVICE_WRITE };
+#define DEVICE_BATCH_MAX 64
+
+struct device_buffer {
+    uint64_t address;         // in the shared heap, inside one object that the caller owns
+    uint32_t bytes;           // room (read) or length (write)
+    int32_t result;           // out: bytes moved, or a negative error
+};
+
+// Moves count (1..DEVICE_BATCH_MAX) buffers, one frame or one piece of text each, in order. Does not block.
+// Returns how many buffers were moved (their results are set); 0 when the device is not ready (then wait for
+// device_event()); -EPERM when the device is not the caller's; -EINVAL for a count, operation or buffer outside the
+// range above; -ENODEV when this platform has no such device.
+GATE(monitor) int device_submit(uint32_t device, uint32_t operation,
+                                lend_inout(count * sizeof(struct device_buffer)) struct device_buffer *buffers,
+                                size_t count);
+
+// The event that is signalled when the device becomes ready to read; -EINVAL for no such device.
+GATE(monitor) int device_event(uint32_t device);
+
+#endif

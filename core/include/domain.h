@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SPDX-FileCopyrightText: The Cloister authors
+
+// domain.h - the tables that the build generates about itself (build/<config>/tables.c).
+//
+// Both the nucleus (which maps, restores and switches) and the monitor (which decides and reports) link a private
+// copy. Index = domain id. They are constant: nothing at run time can add a domain, an edge or a key.
+#ifndef CORE_DOMAIN_H
+#define CORE_DOMAIN_H
+
+#include <stdint.h>
+#include <stddef.h>
+
+struct domain {
+    const char *name;
+    uint32_t pkey;            // 0 on backend none
+    uint32_t pkru;            // what its gates load; 0 on backend none
+    uintptr_t text_start, text_bytes;
+    uintptr_t rodata_start, rodata_bytes;   // page aligned; carries the domain's key
+    uintptr_t slots;                        // == data_start
+    uintptr_t data_start, data_bytes;       // slots, data and bss; page aligned
+    uintptr_t pristine, pristine_bytes;     // initial bytes of [data_start, +pristine_bytes); the rest is zero
+    uintptr_t heap_start, heap_bytes;       // private heap; bytes may be 0
+    uint32_t stack_bytes;                   // per thread, below STACK_STRIDE - PAGE_BYTES
+    uintptr_t resume, resume_end;           // its resume stub; 0 on backend none
+};
+
+enum edge_kind { EDGE_NONE, EDGE_LIGHT, EDGE_FULL, EDGE_GIVE, EDGE_GIVES, EDGE_NUCLEUS };
+
+struct edge {
+    const char *function;     // the exported function's name
+    uint8_t caller, callee;   // domain ids
+    uint8_t kind;             // enum edge_kind
+    uint16_t caller_token, callee_token, monitor_token; // indices into SLOT_TOKENS; monitor's only for give edges
+    uintptr_t start, ret, unwind, end;      // gate text: first instruction, return half, unwind entry, one past the last
+};
+
+extern const struct domain domain_table[];
+extern const uint32_t domain_count;
+extern const struct edge edge_table[];      // index = edge id
+extern const uint32_t edge_count;
+
+// Monitor only (tables of components):
+struct component {
+    const char *name;
+    uint8_t domain;
+    uint8_t event;            // the component's event: see thread.h
+    int (*init)(uint32_t generation, int persist_valid); // gate (or direct entry) to <component>_init; never NULL
+};
+struct thread_entry {
+    const char *name;         // the function's name
+    uint8_t component;        // index into component_table
+    uint8_t priority;
+    int (*entry)(void);       // gate to it
+};
+struct device {
+    const char *name;         // "console", "net0": what the nucleus calls it
+    uint8_t domain;           // the one domain that may submit to it
+    uint8_t event;            // signalled when it is ready
+};
+extern const struct component component_table[];    // in init order: callees first
+extern const uint32_t component_count;
+extern const struct thread_entry thread_table[];
+extern const uint32_t thread_entry_count;
+extern const struct device device_table[];          // index = device id, fixed by enum device_id in device.h
+extern const uint32_t device_count;
+
+// A per-domain constant that the build generates into each domain: its own id, and the bounds of its private heap.
+extern const uint8_t domain_self;
+extern char domain_heap_start[], domain_heap_end[];
+
+#endif

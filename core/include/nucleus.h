@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SPDX-FileCopyrightText: The Cloister authors
+
+// nucleus.h - the seam between the monitor, which decides, and the platform, which acts.
+//
+// Two implementations: core/nucleus/host (a Linux process) and core/nucleus/pc (ring 0). The monitor is the only
+// caller: on host through a gate to PKRU_N, on pc by the one syscall instruction, on backend none directly.
+// Pointers are the monitor's own or shared-heap memory; the nucleus follows them through its alias, never directly.
+// None of these blocks but nucleus_wait. Downcalls are above the line, upcalls into the monitor below it.
+#ifndef CORE_NUCLEUS_H
+#define CORE_NUCLEUS_H
+
+#include <stdint.h>
+#include <stddef.h>
+#include "gate.h"
+#include "device.h"
+#include "fault.h"
+
+// Prepares thread's stacks in every domain: on its first switch it starts in the monitor's upcall
+// UPCALL_THREAD(thread). Returns 0, or -EINVAL when thread >= THREAD_MAX.
+GATE(nucleus) int nucleus_thread_create(uint32_t thread);
+
+// Gives the CPU to thread; returns when somebody switches back. Swaps the stack anchors of every domain.
+GATE(nucleus) int nucleus_thread_switch(uint32_t thread);
+
+// From UPCALL_TICK only: goes on with what the tick interrupted. Does not return.
+GATE(nucleus) int nucleus_thread_continue(void);
+
+// Idles until deadline_ns or until a device in the mask devices (bit = device id) is ready to read.
+// Returns the mask of ready devices, 0 at the deadline. With deadline 0 it only looks.
+GATE(nucleus) int64_t nucleus_wait(uint64_t deadline_ns, uint64_t devices);
+
+// device_submit() after the monitor checked it; buffers is the monitor's private copy.
+GATE(nucleus) int nucleus_device_submit(uint32_t device, uint32_t operation, struct device_buffer *buffers,
+                                        size_t count);
+
+// Writes text to the console at once, for reports.
+GATE(nucleus) int nucleus_console_write(const char *text, size_t bytes);
+
+// The platform's monotonic clock, in ns, for calibration; slow. wall != 0: nanoseconds since 1970 instead.
+GATE(nucleus) int64_t nucleus_clock_reference(uint32_t wall);
+
+// Copies the words of slot page at offset of domain (call counters) into out: count u64. For reports.
+GATE(nucleus) int nucleus_slots_read(uint32_t domain, uint32_t offset, uint64_t *out, size_t count);
+
+// Copies domain memory, wherever it lies, into out (for reports: the walk of a faulted thread's frames).
+// Returns 0, or -EINVAL when [address, +bytes) is not wholly inside one domain's mapped memory.
+GATE(nucleus) int nucleus_memory_read(uintptr_t address, void *out, size_t bytes);
+
+// Ends the system with an exit status (0..255). Does not return.
+GATE(nucleus) int nucleus_shutdown(uint32_t status);
+
+// ---- upcalls: the nucleus enters the monitor at monitor_upcall(kind, argument) on the running thread's stack ----
+enum upcall {
+    UPCALL_BOOT,    // once, thread 0
+    UPCALL_THREAD,  // a new thread's first instruction; argument = thread
+    UPCALL_TICK,    // the timer interrupted a domain; end with nucleus_thread_continue()
+    UPCALL_FAULT,   // argument = address of the struct fault that the nucleus left in monitor_fault_record
+    UPCALL_STOP,    // somebody outside asks the system to end (host: SIGTERM; pc: power button)
+    UPCALL_REPORT,  // somebody outside asks for the statistics (host: SIGUSR1); ends like a tick
+};
+
+#endif

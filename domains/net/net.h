@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SPDX-FileCopyrightText: The Cloister authors
+
+// net.h - TCP for applications, in batches.
+//
+// One call hands over a batch of replies and takes a batch of events: one crossing pays for many requests.
+// Received bytes are not copied: an event names a shared-heap object that becomes the caller's, and the caller frees it.
+// Serial: the calling thread drives the network stack while it waits. It does not do UDP, IPv6 or outgoing connections.
+#ifndef NET_H
+#define NET_H
+
+#include <stdint.h>
+#include <stddef.h>
+#include "gate.h"
+#include "errors.h"
+
+typedef uint32_t net_socket_t; // generation << 16 | index; 0 is never valid
+
+#define NET_EVENTS_MAX 64
+#define NET_SENDS_MAX 64
+
+enum net_event_kind {
+    NET_ACCEPTED, // socket is a new connection of listener
+    NET_RECEIVED, // [offset, +bytes) of xheap_take(object) arrived; consecutive events may share neither object nor order
+    NET_WRITABLE, // room again after a send that moved fewer bytes than asked
+    NET_CLOSED,   // the peer closed or reset, or time-out: the handle is dead, no event follows
+};
+
+struct net_event {
+    uint32_t kind;
+    net_socket_t socket;
+    net_socket_t listener; // NET_ACCEPTED
+    uint32_t object;       // NET_RECEIVED: index for xheap_take()
+    uint32_t offset, bytes;
+};
+
+struct net_send {
+    net_socket_t socket;
+    uint32_t offset, bytes; // which part of data; bytes 0 with close: only close
+    uint32_t close;         // 1: close after these bytes
+    int32_t result;         // out: bytes queued (fewer than asked: wait for NET_WRITABLE), -ESTALE for a dead handle
+    uint32_t pad;
+};
+
+struct net_batch {
+    uint64_t deadline_ns;   // wait for the first event until then; 0: do not wait; DEADLINE_NEVER
+    uint32_t send_count;    // in: entries of sends
+    uint32_t event_count;   // in: entries of events wanted (1..NET_EVENTS_MAX); out: entries filled
+    struct net_send sends[NET_SENDS_MAX];
+    struct net_event events[NET_EVENTS_MAX];
+};
+
+GATE(net) int net_init(uint32_t generation, int persist_valid);
+
+// Accepts connections on port, at most backlog (1..1024) not yet accepted. Returns a listener handle (> 0);
+// -EINVAL for port 0 or a backlog out of range, -EADDRINUSE when the port is taken, -ENOMEM.
+GATE(net) int net_listen(uint16_t port, uint32_t backlog);
+
+// Queues the sends (they point into data, bytes long; NULL and 0 when there are none), then waits for events and
+// returns their number (0: the deadline passed). Sent bytes are copied, so data is the caller's again on return.
+// Errors: -EINVAL for counts out of range; those of a single send are in its result.
+BLOCKS GATE_GIVES(net) int net_exchange(lend_inout(sizeof(struct net_batch)) struct net_batch *batch,
+                                        lend_in(bytes) const void *data, size_t bytes);
+
+#endif
