@@ -22,7 +22,7 @@
 #define SLOT_EDGES_MAX 480
 
 #ifdef __ASSEMBLER__
-#define SLOT(domain, word) slot_\domain\()+SLOT_##word(%rip)
+#define SLOT(domain, word) slot_\()domain+SLOT_##word(%rip)
 #endif
 
 #endif

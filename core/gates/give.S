@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SPDX-FileCopyrightText: The Cloister authors
+
+// give.S - full gates on whose way the owner of a shared-heap object changes, under the monitor's rights.
+//
+// GATE_GIVE:  the first argument is an object; it is B's before B runs. A -> M -> B, and back like the full gate.
+// GATE_GIVES: B returns (rax result, rdx list of objects in the heap or 0); they are A's before A goes on. A -> B -> M -> A.
+// Why in the gate: the owner table lies on key 15, readable by all, so that a third domain never checks a stale owner;
+// only PKRU_M can write it. The phase in M uses no stack and no memory but the table, the list and M's slots.
+// Against, beside what full.S names: giving what one does not own, giving twice, giving an interior pointer.
+
+// FROM: before a phase in M.  LIVE: r11 = token, ecx = edx = 0.  Leaves ZF = token matches, rax = 0.
+.macro ENTER_MONITOR site mtok
+    mov  $GATE_PKRU_MONITOR, %eax
+\site:
+    wrpkru
+    cmp  $GATE_PKRU_MONITOR, %eax
+    jne  gate_die
+    mov  $0, %eax
+    cmp  SLOT(monitor, TOKENS+8*\mtok), %r11
+    jne  gate_die
+.endm
+
+// object: address -> granule index, or a jump to refuse when it is no arena address or no granule's start. base = ARENA_BASE,
+// rcx = 0 masks the index on a mispredicted path.
+.macro GRANULE_OF object base refuse
+    sub  \base, \object
+    cmp  $ARENA_BYTES, \object
+    jae  \refuse
+    cmovae %rcx, \object
+    test $255, \object
+    jnz  \refuse
+    shr  $8, \object
+.endm
+
+.macro GATE_GIVE label caller callee entry id arity results ctok ktok mtok cpkru kpkru cid kid
+    .balign 64
+    .globl \label
+// FROM: A, malice.  LIVE: arguments, rdi = object.  PKRU: A.
+\label:
+    FRAME_SAVE
+    mov  SLOT(\caller, TOKENS+8*\ctok), %r11
+    FRAME_PUBLISH \caller
+    COUNT \caller \ctok
+// FROM: above, malice at the WRPKRU.  PKRU: M from here to w1.  RSP is still A's and not used.
+    ENTER_MONITOR \label\()_wm \mtok
+    cmovne %rax, %rdi
+    mov  %rdi, %r14
+    movabs $ARENA_BASE, %r15
+    GRANULE_OF %r14 %r15 \label\()_refuse
+    lea  owner_table(%rip), %r15
+    cmpb $\cid, OWNER_DOMAIN(%r15,%r14,8)
+    jne  \label\()_refuse
+    incl OWNER_GENERATION(%r15,%r14,8)        // A's handles are dead from here
+    movb $\kid, OWNER_DOMAIN(%r15,%r14,8)     // the true point at which ownership moves
+    ENTER_CALLEE \label \callee \entry \id \arity \ktok \kpkru
+// FROM: B's return, malice.  LIVE: rax = result.  PKRU: B.
+\label\()_ret:
+    mov  SLOT(\callee, TOKENS+8*\ktok), %r11
+// FROM: above; refuse under M; malice, who then needs the token in r11.
+\label\()_back:
+    mov  %rax, %r8
+    xor  %ecx, %ecx
+    xor  %edx, %edx
+    RETURN_TO_CALLER \label \caller \cpkru
+\label\()_nostk:
+    mov  SLOT(\callee, ERR), %rax
+    jmp  \label\()_ret
+// FROM: the phase in M.  PKRU: M.  LIVE: r11 = token.  Nothing moved; A gets -EPERM.
+\label\()_refuse:
+    mov  $-ERROR_PERM, %rax
+    jmp  \label\()_back
+\label\()_end:
+.endm
+
+.macro GATE_GIVES label caller callee entry id arity results ctok ktok mtok cpkru kpkru cid kid
+    .balign 64
+    .globl \label
+// FROM: A, malice.  LIVE: arguments.  PKRU: A.
+\label:
+    FRAME_SAVE
+    mov  SLOT(\caller, TOKENS+8*\ctok), %r11
+    FRAME_PUBLISH \caller
+    COUNT \caller \ctok
+    ENTER_CALLEE \label \callee \entry \id \arity \ktok \kpkru
+// FROM: B's return, malice.  LIVE: rax = result, rdx = list.  PKRU: B.
+\label\()_ret:
+    mov  SLOT(\callee, TOKENS+8*\ktok), %r11
+    mov  %rax, %r8
+    mov  %rdx, %r9
+    xor  %ecx, %ecx
+    xor  %edx, %edx
+// FROM: above, malice at the WRPKRU.  PKRU: M from here to w2.  RSP is B's or the enemy's and not used.
+    ENTER_MONITOR \label\()_wm \mtok
+    cmovne %rax, %r8
+    cmovne %rax, %r9
+    mov  SLOT(monitor, GIVEN), %r10           // the running thread's list on key 15
+    movl $0, (%r10)
+    movabs $ARENA_BASE, %r15
+    mov  %r9, %r12
+    sub  %r15, %r12
+    cmp  $(ARENA_BYTES - GIVE_LIST_BYTES), %r12
+    ja   \label\()_moved                      // no list, or not in the heap
+    mov  (%r9), %r12d                         // read once: the heap can change under us
+    cmp  $64, %r12d
+    ja   \label\()_moved
+    mov  %r12d, (%r10)
+    xor  %r13d, %r13d
+    lea  owner_table(%rip), %r14
+\label\()_each:
+    cmp  %r12, %r13
+    jae  \label\()_moved
+    mov  8(%r9,%r13,8), %rbx                  // read once
+    mov  %rbx, %rbp
+    GRANULE_OF %rbp %r15 \label\()_skip
+    cmpb $\kid, OWNER_DOMAIN(%r14,%rbp,8)
+    jne  \label\()_skip
+    incl OWNER_GENERATION(%r14,%rbp,8)
+    movb $\cid, OWNER_DOMAIN(%r14,%rbp,8)     // the true point at which ownership moves
+    jmp  \label\()_put
+\label\()_skip:
+    xor  %ebx, %ebx                           // A sees 0: B did not own it
+\label\()_put:
+    mov  %rbx, 8(%r10,%r13,8)
+    inc  %r13
+    jmp  \label\()_each
+\label\()_moved:
+    mov  SLOT(monitor, TOKENS+8*\mtok), %r11
+    RETURN_TO_CALLER \label \caller \cpkru
+\label\()_nostk:
+    mov  SLOT(\callee, ERR), %rax
+    xor  %edx, %edx
+    jmp  \label\()_ret
+\label\()_end:
+.endm
