@@ -6,7 +6,7 @@
 // No frame, no token, no stack switch: ring 0 saves what the monitor has, checks that the system call came from this
 // site under PKRU_M, and comes back to it, on the stack of whichever thread then runs. The number is the index into
 // .nucleus_calls, which this file fills with the nucleus' functions in the order of the edges.
-// Vocabulary: see core/gates/full.S.
+// Vocabulary: see frame_asm.h.
 
     .set nucleus_call_number, 0
 

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SPDX-FileCopyrightText: The Cloister authors
+
+// anchors.h - what the gates find in the slots: the part of both nuclei that is the same.
+//
+// Interface: anchors_prepare (empty stacks for a thread), anchors_save and anchors_load (the two halves of a switch),
+// tokens_draw (once, at boot). The platform gives slot() and random_word().
+#ifndef NUCLEUS_ANCHORS_H
+#define NUCLEUS_ANCHORS_H
+
+#include <stdint.h>
+#include "domain.h"
+#include "public.h"
+#include "slots_asm.h"
+
+uint64_t *slot(uint32_t domain, uint32_t offset); // the nucleus's view of a slot word
+uint64_t random_word(void);                       // unpredictable for every domain
+
+static inline uint64_t stack_top(uint32_t domain, uint32_t thread) {
+    return STACKS_BASE + domain * (uint64_t)STACK_AREA_BYTES + (thread + 1) * (uint64_t)STACK_STRIDE;
+}
+// Top anchor of thread's stack in domain: 8 mod 16, as if a call had just pushed a return address.
+static inline uint64_t stack_base(uint32_t domain, uint32_t thread) { return stack_top(domain, thread) - 56; }
+
+void anchors_prepare(uint32_t thread);
+void anchors_save(uint32_t thread);
+void anchors_load(uint32_t thread);
+void tokens_draw(void);
+
+#endif

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SPDX-FileCopyrightText: The Cloister authors
+
+// context_asm.h - interrupted code as the nucleus saves it; C and exit.S read it (context.c asserts the offsets).
+//
+// From CONTEXT_R11 on, the order is that of the pops in the stubs: r11 rdx rcx rax, then an iretq frame.
+#ifndef HOST_CONTEXT_ASM_H
+#define HOST_CONTEXT_ASM_H
+
+#define CONTEXT_RBX 0
+#define CONTEXT_RBP 8
+#define CONTEXT_RSI 16
+#define CONTEXT_RDI 24
+#define CONTEXT_R8 32
+#define CONTEXT_R9 40
+#define CONTEXT_R10 48
+#define CONTEXT_R12 56
+#define CONTEXT_R13 64
+#define CONTEXT_R14 72
+#define CONTEXT_R15 80
+#define CONTEXT_R11 88
+#define CONTEXT_STUB 160
+#define CONTEXT_NONCE 168
+#define CONTEXT_SELECTOR 176
+
+#endif

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SPDX-FileCopyrightText: The Cloister authors
+
+// device.c - console, TAP and idling: the nucleus's part of device_submit, always through the alias.
+#include <asm/unistd.h>
+#include <linux/fcntl.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <linux/ioctl.h>
+#include <linux/poll.h>
+#include <linux/time_types.h>
+#include "host.h"
+
+#define NET_HEADER_BYTES 12 // struct virtio_net_hdr_v1, what tap.c expects
+
+int device_fd[DEVICE_COUNT] = {[DEVICE_CONSOLE] = 1, [DEVICE_NET0] = -1};
+
+// tap=NAME names an existing TAP interface that this process may attach to (scripts/run.py makes one).
+void device_open(void) {
+    const char *name = boot_value("tap");
+    if (!name) return;
+    struct ifreq request = {0};
+    for (int i = 0; i < IFNAMSIZ - 1 && name[i] && name[i] != ' '; i++) request.ifr_name[i] = name[i];
+    request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+    int fd = (int)SYSCALL(__NR_open, "/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC, 0);
+    if (fd < 0) die_with("cannot open /dev/net/tun; load the tun module, or give this user access to the device");
+    if (SYSCALL(__NR_ioctl, fd, TUNSETIFF, &request) < 0)
+        die_with("cannot attach to the TAP interface named by tap=; scripts/run.py makes one in a namespace of its own");
+    int header = NET_HEADER_BYTES;
+    if (SYSCALL(__NR_ioctl, fd, TUNSETVNETHDRSZ, &header) < 0 || SYSCALL(__NR_ioctl, fd, TUNSETOFFLOAD, TUN_F_CSUM) < 0)
+        die_with("this kernel's TAP cannot offload checksums");
+    device_fd[DEVICE_NET0] = fd;
+}
+
+int nucleus_device_submit(uint32_t device, uint32_t operation, struct device_buffer *buffers, size_t count) {
+    if (device >= DEVICE_COUNT || device_fd[device] < 0) return -ENODEV;
+    if (!memory_is_mapped((uint64_t)buffers, count * sizeof *buffers)) return -EINVAL;
+    struct device_buffer *list = alias((uint64_t)buffers);
+    size_t done = 0;
+    for (; done < count; done++) {
+        struct device_buffer *buffer = &list[done];
+        if (!memory_is_mapped(buffer->address, buffer->bytes)) return -EINVAL;
+        int64_t moved = SYSCALL(operation == DEVICE_READ ? __NR_read : __NR_write, device_fd[device], alias(buffer->address), buffer->bytes);
+        if (moved == -EAGAIN) break;
+        buffer->result = moved < 0 ? -EIO : (int32_t)moved;
+    }
+    return (int)done;
+}
+
+int nucleus_console_write(const char *text, size_t bytes) {
+    if (!memory_is_mapped((uint64_t)text, bytes)) return -EINVAL;
+    for (size_t done = 0; done < bytes;) {
+        int64_t moved = SYSCALL(__NR_write, device_fd[DEVICE_CONSOLE], (char *)alias((uint64_t)text) + done, bytes - done);
+        if (moved <= 0 && moved != -EAGAIN) return -EIO;
+        if (moved > 0) done += (size_t)moved;
+    }
+    return 0;
+}
+
+int64_t nucleus_wait(uint64_t deadline_ns, uint64_t devices) {
+    for (;;) {
+        if (nucleus_requests) {
+            int64_t told = (nucleus_requests & REQUEST_STOP ? WAIT_STOP : 0) | (nucleus_requests & REQUEST_REPORT ? WAIT_REPORT : 0);
+            nucleus_requests = 0;
+            return told;
+        }
+        struct pollfd polled[DEVICE_COUNT];
+        uint32_t ids[DEVICE_COUNT], count = 0;
+        for (uint32_t d = 0; d < DEVICE_COUNT; d++)
+            if ((devices >> d & 1) && device_fd[d] >= 0) {
+                ids[count] = d;
+                polled[count++] = (struct pollfd){.fd = device_fd[d], .events = POLLIN};
+            }
+        uint64_t now = (uint64_t)nucleus_clock_reference(0), left = deadline_ns > now ? deadline_ns - now : 0;
+        if (!deadline_ns) left = 0;
+        struct __kernel_timespec wait = {.tv_sec = (int64_t)(left / 1000000000), .tv_nsec = (int64_t)(left % 1000000000)};
+        nucleus_idle = true;
+        int64_t ready = SYSCALL(__NR_ppoll, polled, count, &wait, 0, 0);
+        nucleus_idle = false;
+        if (ready > 0) {
+            int64_t mask = 0;
+            for (uint32_t i = 0; i < count; i++)
+                if (polled[i].revents) mask |= 1ll << ids[i];
+            return mask;
+        }
+        if (!ready && (!deadline_ns || (uint64_t)nucleus_clock_reference(0) >= deadline_ns)) return 0;
+    }
+}
+
+int nucleus_slots_read(uint32_t domain, uint32_t offset, uint64_t *out, size_t count) {
+    if (!domain || domain >= domain_count || offset + 8 * count > SLOTS_BYTES || !memory_is_mapped((uint64_t)out, 8 * count)) return -EINVAL;
+    uint64_t *from = slot(domain, offset), *to = alias((uint64_t)out);
+    for (size_t i = 0; i < count; i++) to[i] = from[i];
+    return 0;
+}
+
+int nucleus_shutdown(uint32_t status) {
+    SYSCALL(__NR_exit_group, status & 255);
+    __builtin_unreachable();
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SPDX-FileCopyrightText: The Cloister authors
+
+// threads.c - who has the CPU, and where each thread stands.
+//
+// A thread gives the CPU away only inside a downcall, so one context (called) says where it goes on; a second one
+// (interrupted) keeps what a fault or tick stopped while the upcall about it runs. Upcalls do not nest.
+// It decides nothing: the monitor names the next thread.
+#include "pc.h"
+
+uint32_t thread_running;
+
+static struct { struct context called, interrupted; } threads[THREAD_MAX];
+
+extern char monitor_upcall[], monitor_thread_start[];
+
+struct context *thread_called(void) { return &threads[thread_running].called; }
+struct context *thread_interrupted(void) { return &threads[thread_running].interrupted; }
+
+// In the monitor at rip, on its stack at anchor: aligned as after a call, and what lies there is no return address.
+static struct context monitor_context(uintptr_t rip, uint64_t anchor, uint64_t kind, uint64_t argument) {
+    return (struct context){ .pkru = domain_table[DOMAIN_MONITOR].pkru, .rdi = kind, .rsi = argument, .rip = rip,
+                             .cs = DOMAIN_CODE, .rflags = 2, .rsp = anchor, .ss = DOMAIN_DATA };
+}
+
+_Noreturn void thread_upcall(uint32_t kind, uint64_t argument) {
+    struct context context = monitor_context((uintptr_t)monitor_upcall, *slot(DOMAIN_MONITOR, SLOT_SP), kind, argument);
+    context_enter(&context);
+}
+
+_Noreturn void thread_resume(void) { context_enter(&threads[thread_running].called); }
+
+void threads_start(void) {
+    anchors_prepare(0);
+    anchors_load(0);
+    public_writable()->cpu.thread = 0;
+}
+
+int nucleus_thread_create(uint32_t thread) {
+    if (thread >= THREAD_MAX || thread == thread_running) return -EINVAL;
+    anchors_prepare(thread);
+    threads[thread].called = monitor_context((uintptr_t)monitor_thread_start, stack_base(DOMAIN_MONITOR, thread),
+                                             UPCALL_THREAD, thread);
+    return 0;
+}
+
+int nucleus_thread_switch(uint32_t thread) {
+    if (thread >= THREAD_MAX || threads[thread].called.rip == 0) return -EINVAL;
+    anchors_save(thread_running);
+    anchors_load(thread);
+    public_writable()->cpu.thread = thread_running = thread; // the true point at which the other thread runs
+    return 0;
+}
+
+int nucleus_thread_continue(void) { context_enter(thread_interrupted()); }
