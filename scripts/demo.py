@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# SPDX-FileCopyrightText: The Cloister authors
+"""demo.py - make demo: what isolation costs a Redis client, in one table.
+
+Builds and boots the configurations, drives them with unmodified redis-benchmark in interleaved rounds (so that a
+change of the machine's speed hits all of them alike), and prints medians. Both systems run at once, the one that is
+not being measured sleeps. The system has CPU 0 for itself, redis-benchmark CPU 1, where there are two.
+Writes build/bench/demo.json. It does not claim absolute speed: the ratio to monolith is the result.
+"""
+import contextlib
+import csv
+import os
+import statistics
+import sys
+import time
+
+sys.dont_write_bytecode = True
+import bench_json
+import system
+
+ROUNDS = 5
+CLIENTS = 30
+# (name, test, pipeline, seconds wanted per run). The number of requests follows from a short first run.
+WORKLOADS = [("GET", "get", 1), ("SET", "set", 1), ("GET, pipeline 16", "get", 16), ("SET, pipeline 16", "set", 16)]
+RUN_SECONDS = 1.0
+WARM_UP_REQUESTS = 20000
+
+
+def benchmark(running, test, pipeline, requests, cpu):
+    """Requests per second as redis-benchmark reports them."""
+    done = running.command(["redis-benchmark", "-h", system.ADDRESS, "-p", str(system.PORT), "-t", test, "-c",
+                            str(CLIENTS), "-P", str(pipeline), "-n", str(requests), "--csv"], timeout=60, cpu=cpu)
+    for fields in csv.reader(done.stdout.splitlines()):
+        if len(fields) > 1 and fields[0].upper().startswith(test.upper()):
+            return float(fields[1])
+    raise system.Failure(running.report(f"redis-benchmark gave no figure: {done.stdout}{done.stderr}"))
+
+
+def measure(running, test, pipeline, requests, cpu):
+    """One run: (requests/s, server cycles per request, crossings per request)."""
+    before, used = running.statistics(), running.cpu_ns()
+    rate = benchmark(running, test, pipeline, requests, cpu)
+    used = running.cpu_ns() - used
+    after = running.statistics()
+    crossed = sum(after["crossings"].values()) - sum(before["crossings"].values())
+    return rate, used * after["tsc_khz"] / 1e6 / requests, crossed / requests
+
+
+def domains(folder):
+    """How many protection domains the configuration has; monitor and nucleus are not counted."""
+    import audit
+    return audit.domain_count(folder)
+
+
+def run(configs, folders):
+    spare = os.cpu_count() > 1
+    results = {}
+    with contextlib.ExitStack() as stack:
+        systems = {config: stack.enter_context(system.System(os.path.join(folders[config], "cloister.elf"),
+                                                             cpu=0 if spare else None)) for config in configs}
+        for running in systems.values():
+            running.wait_ready(30)
+        requests = {}
+        for config, running in systems.items():
+            for name, test, pipeline in WORKLOADS:
+                rate = benchmark(running, test, pipeline, WARM_UP_REQUESTS * pipeline, 1 if spare else None)
+                requests[config, name] = max(1000, int(rate * RUN_SECONDS))
+        for round_number in range(ROUNDS):
+            print(f"round {round_number + 1} of {ROUNDS}", flush=True)
+            for name, test, pipeline in WORKLOADS:
+                for config, running in systems.items():
+                    results.setdefault((config, name), []).append(
+                        measure(running, test, pipeline, requests[config, name], 1 if spare else None))
+        khz = next(iter(systems.values())).statistics()["tsc_khz"]
+        for config, running in systems.items():
+            status = running.stop()
+            if status:
+                raise system.Failure(running.report(f"{config} ended with status {status}"))
+    return results, khz
+
+
+def ratios(results, config, name, column):
+    """The median over the rounds of this configuration's figure by monolith's in the same round."""
+    if ("monolith", name) not in results:
+        return None
+    pairs = zip(results[config, name], results["monolith", name])
+    return statistics.median(mine[column] / base[column] for mine, base in pairs if base[column])
+
+
+def main():
+    start = time.monotonic()
+    reason = system.missing_network()
+    if reason:
+        print(f"The demo cannot run here. {reason}")
+        return 1
+    configs = ["monolith"]
+    reason = system.missing_mpk()
+    if reason:
+        print(f"{reason} Only monolith, which needs no keys, is run.")
+    else:
+        configs.append("separate")
+    folders = {}
+    for config in configs:
+        print(f"building {config}", flush=True)
+        folders[config] = system.build(config)
+    results, khz = run(configs, folders)
+
+    columns = "{:<14}{:>8}  {:<18}{:>12}{:>8}{:>16}{:>8}{:>18}"
+    print(f"\nredis-benchmark -c {CLIENTS}; medians of {ROUNDS} interleaved rounds; TSC {khz / 1000:.0f} MHz\n")
+    print(columns.format("configuration", "domains", "workload", "requests/s", "ratio", "cycles/request", "ratio",
+                         "crossings/request"))
+    rows = []
+    for name, _, _ in WORKLOADS:
+        for config in configs:
+            samples = results[config, name]
+            rate, cycles, crossings = (statistics.median(sample[column] for sample in samples) for column in range(3))
+            by_rate, by_cycles = ratios(results, config, name, 0), ratios(results, config, name, 1)
+            print(columns.format(config, domains(folders[config]), name, f"{rate:,.0f}", f"{by_rate:.2f}",
+                                 f"{cycles:,.0f}", f"{by_cycles:.2f}", f"{crossings:.2f}"))
+            for column, what, unit, ratio in ((0, "rate", "requests/s", by_rate), (1, "cost", "cycles/request", by_cycles),
+                                              (2, "crossings", "crossings/request", None)):
+                rows.append(bench_json.row(config, folders[config], "tap", f"{name} {what}", unit,
+                                           bench_json.summary([sample[column] for sample in samples]), ratio,
+                                           "monolith" if ratio is not None else None))
+    path = os.path.join(system.out_folder(), "bench", "demo.json")
+    bench_json.write(path, rows, khz)
+    print(f"\nratio: to monolith, the same code in one domain without gates. cycles/request: CPU time of the whole "
+          f"system, Linux below it included.\nwritten to {os.path.relpath(path)}; {time.monotonic() - start:.0f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except system.Failure as failure:
+        print(failure, file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# SPDX-FileCopyrightText: The Cloister authors
+"""test.py - make test: every group of tests/groups, reported as KTAP (ktap.py).
+
+Usage: test.py [group ...]; without arguments all groups, in the order below. A group is a file tests/groups/group_<name>.py
+with cases() -> [ktap.Case] and, when its cases may run side by side, PARALLEL = number.
+"""
+import importlib
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)),
+                os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tests", "groups")]
+import ktap
+
+GROUPS = ["unit", "build", "illegal", "boot", "redis", "load", "step", "storm", "forbidden", "pc", "bench"]
+DEADLINE_SECONDS = 25 * 60
+
+
+def main():
+    wanted = sys.argv[1:] or GROUPS
+    unknown = [name for name in wanted if name not in GROUPS]
+    if unknown:
+        print(f"no such group: {' '.join(unknown)}; there are: {' '.join(GROUPS)}", file=sys.stderr)
+        return 2
+    modules = [importlib.import_module(f"group_{name}") for name in wanted]
+    return ktap.run([(name, module.cases, getattr(module, "PARALLEL", 1)) for name, module in zip(wanted, modules)],
+                    DEADLINE_SECONDS)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

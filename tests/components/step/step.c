@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SPDX-FileCopyrightText: The Cloister authors
+
+// step.c - see step.h.
+#include "step.h"
+#include "device.h"
+#include "log.h"
+#include "public.h"
+#include "stepcallee.h"
+#include "steplight.h"
+#include "xheap.h"
+
+#define OBJECT_BYTES 256
+#define FLAG_TRAP 0x100ull
+#define SEED 0x123456789abcdefull
+
+int step_init(uint32_t generation, int persist_valid) {
+    (void)generation;
+    (void)persist_valid;
+    return 0;
+}
+
+static int call_full(void) {
+    return stepcallee_mix(SEED, SEED + 1, SEED + 2, SEED + 3, SEED + 4, SEED + 5);
+}
+
+static int call_light(void) {
+    return steplight_mix(SEED, SEED + 1, SEED + 2, SEED + 3, SEED + 4, SEED + 5);
+}
+
+static int call_give(void) {
+    uint64_t *object = xheap_alloc(OBJECT_BYTES);
+    if (!object)
+        return -ENOMEM;
+    *object = SEED;
+    return stepcallee_eat(object);
+}
+
+static int call_gives(void) {
+    int index = stepcallee_make(SEED);
+    if (index < 0)
+        return index;
+    uint64_t *object = xheap_take((unsigned)index);
+    if (!object)
+        return -ENOENT;
+    int value = (int)(*object & INT32_MAX);
+    int failed = xheap_free(object);
+    return failed ? failed : value;
+}
+
+static int call_lend(void) {
+    uint64_t words[4] = {SEED, SEED + 1, SEED + 2, SEED + 3};
+    return stepcallee_sum(words, sizeof(words));
+}
+
+static int call_monitor(void) {
+    return device_event(DEVICE_CONSOLE);
+}
+
+static const struct {
+    const char *name;
+    int (*call)(void);
+} kinds[] = {{"full", call_full}, {"light", call_light}, {"give", call_give}, {"gives", call_gives},
+             {"lend", call_lend}, {"monitor", call_monitor}};
+
+// The trap flag takes effect after the instruction that follows the write, and is off again when this returns.
+static int stepped(int (*call)(void)) {
+    uint64_t flags = __builtin_ia32_readeflags_u64();
+    __builtin_ia32_writeeflags_u64(flags | FLAG_TRAP);
+    int result = call();
+    __builtin_ia32_writeeflags_u64(flags & ~FLAG_TRAP);
+    return result;
+}
+
+int step_run(void) {
+    unsigned errors = 0;
+    for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        int expected = kinds[i].call(); // also fills the caches, so that the stepped call takes the same path
+        uint64_t before = public_area.switches;
+        int result = stepped(kinds[i].call);
+        uint64_t switches = public_area.switches - before;
+        log_line("STEP %s switches=%lu result=%d expected=%d", kinds[i].name, switches, result, expected);
+        errors += result != expected || expected < 0 || switches == 0;
+    }
+    log_line("STEP end errors=%u", errors);
+    return errors != 0;
+}

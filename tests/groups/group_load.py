@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# SPDX-FileCopyrightText: The Cloister authors
+"""group_load.py - unmodified redis-benchmark against both configurations: correctness under load, not speed."""
+import os
+import re
+
+import common
+import ktap
+import system
+from common import check, equal
+
+# (name, further arguments, requests)
+LOADS = [
+    ("one request at a time", ["-c", "1", "-P", "1", "-t", "ping,set,get,incr"], 5000),
+    ("30 clients", ["-c", "30", "-P", "1", "-t", "ping,set,get,incr"], 50000),
+    ("30 clients, pipeline 16", ["-c", "30", "-P", "16", "-t", "set,get,incr"], 300000),
+    ("1000 keys, values of 1000 bytes", ["-c", "30", "-P", "4", "-r", "1000", "-d", "1000", "-t", "set,get"], 50000),
+    ("a connection per request", ["-c", "10", "-k", "0", "-t", "ping"], 2000),
+]
+
+
+def load(config):
+    elf = os.path.join(common.image(config), "cloister.elf")
+    with system.System(elf) as running:
+        running.wait_ready(30)
+        notes = []
+        for name, arguments, requests in LOADS:
+            running.redis("DEL", "counter:__rand_int__")
+            done = running.command(["redis-benchmark", "-h", system.ADDRESS, "-p", str(system.PORT), "-n",
+                                    str(requests), "--csv", *arguments], timeout=90)
+            # Redis servers without CONFIG make redis-benchmark warn; nothing else may be on stderr.
+            errors = [line for line in done.stderr.splitlines() if line and "CONFIG" not in line]
+            check(done.returncode == 0 and not errors and "rror" not in done.stdout,
+                  running.report(f"{name}: status {done.returncode}\n{done.stdout}{done.stderr}"))
+            rates = re.findall(r'^"[^"]*","([0-9.]+)"', done.stdout, re.M)
+            check(rates, running.report(f"{name}: no figures in {done.stdout!r}"))
+            if "incr" in arguments[-1]:
+                # Clients that are still under way when the count is reached may have sent a pipeline more each.
+                clients, pipeline = int(arguments[1]), int(arguments[3])
+                counter = int(running.redis("GET", "counter:__rand_int__"))
+                check(requests <= counter <= requests + clients * pipeline,
+                      f"{name}: the counter is {counter} after {requests} INCR")
+            notes.append(f"{name}: {min(map(float, rates)):,.0f}/s")
+        equal("PING after the load", running.redis("PING"), "PONG")
+        equal("exit status", running.stop(), 0)
+        return "; ".join(notes)
+
+
+def cases():
+    for config in common.BOTH:
+        yield ktap.Case(f"{config}: redis-benchmark", lambda config=config: load(config),
+                        common.skip_of(mpk=config != "monolith"))

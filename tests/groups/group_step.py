@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# SPDX-FileCopyrightText: The Cloister authors
+"""group_step.py - each gate kind, single-stepped, with a thread switch at each instruction (tests/components/step)."""
+import os
+import re
+
+import common
+import ktap
+from common import check, equal
+
+KINDS = ["full", "light", "give", "gives", "lend", "monitor"]
+TIMEOUT_SECONDS = 60
+# A full gate has about 60 instructions each way; fewer steps mean that the trap flag got lost on the way.
+LEAST_SWITCHES = 40
+
+_lines = []
+_status = []
+
+
+def step(kind):
+    if not _status:
+        folder = common.image("tests/configs/step_defconfig")
+        status, lines = common.boot_to_end(os.path.join(folder, "cloister.elf"), ["exit=thread"], TIMEOUT_SECONDS)
+        _status.append(status)
+        _lines.extend(lines)
+    found = re.search(rf"STEP {kind} switches=(\d+) result=(-?\d+) expected=(-?\d+)", "\n".join(_lines))
+    check(found, f"no result line for {kind}; status {_status[0]}\n{common.tail(_lines)}")
+    switches, result, expected = map(int, found.groups())
+    equal(f"result of the stepped {kind} gate", result, expected)
+    check(expected >= 0, f"the undisturbed call failed with {expected}")
+    check(switches >= LEAST_SWITCHES, f"only {switches} thread switches during the call")
+    return f"{switches} switches"
+
+
+def ends():
+    check(_status, "the system did not run")
+    check("STEP end errors=0" in "\n".join(_lines), common.tail(_lines))
+    equal("exit status", _status[0], 0)
+
+
+def cases():
+    skip = common.skip_of(mpk=True, network=False)
+    for kind in KINDS:
+        yield ktap.Case(f"{kind} gate", lambda kind=kind: step(kind), skip)
+    yield ktap.Case("ends with status 0", ends, skip)
