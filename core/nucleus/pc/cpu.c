@@ -5,7 +5,7 @@
 //
 // Set once, never changed. No OSXSAVE: XSAVE, XRSTOR and XSETBV are #UD, so nothing but WRPKRU can write PKRU (A2).
 // No FSGSBASE: gates use no segment base, and nobody can move one. No OSFXSR, EM set: no vector or x87 state. IOPL 0 and
-// an I/O bitmap beyond the TSS limit: no ports. Gates have DPL 0: `int n` is #GP. SYSENTER_CS stays 0: #GP.
+// an I/O bitmap beyond the TSS limit: no ports. Trap gates have DPL 0 but for int3: `int n` is #GP. SYSENTER_CS stays 0: #GP.
 #include "pc.h"
 
 #define MSR_STAR 0xc0000081
@@ -21,6 +21,7 @@
 #define IST_TRAPS 1
 #define IST_ABORTS 2
 #define VECTOR_NMI 2
+#define VECTOR_BREAKPOINT 3       // DPL 3, harmless: else it would be told as a #GP
 #define VECTOR_DOUBLE_FAULT 8
 #define VECTOR_MACHINE_CHECK 18
 
@@ -58,13 +59,14 @@ void cpu_start(void) {
     task_state.rsp[0] = task_state.ist[IST_TRAPS - 1] = (uintptr_t)nucleus_stack_top;
     task_state.ist[IST_ABORTS - 1] = (uintptr_t)nucleus_abort_stack_top;
     task_state.io_bitmap = sizeof(task_state);
-    segments[TASK_STATE / 8] = (sizeof(task_state) - 1) | (state & 0xffffff) << 16 | 0x89ull << 40 | (state >> 24 & 0xff) << 56;
+    segments[TASK_STATE / 8] = (sizeof(task_state) - 1) | (state & 0xffffff) << 16 | 0x89ull << 40 |
+                               (state >> 24 & 0xff) << 56;
     segments[TASK_STATE / 8 + 1] = state >> 32;
     for (uint32_t vector = 0; vector < VECTOR_COUNT; vector++) {
         uintptr_t stub = (uintptr_t)trap_stubs + vector * ((size_t)(trap_stubs_end - trap_stubs) / VECTOR_COUNT);
         bool is_abort = vector == VECTOR_NMI || vector == VECTOR_DOUBLE_FAULT || vector == VECTOR_MACHINE_CHECK;
         trap_gates[vector] = (struct trap_gate){ .low = (uint16_t)stub, .selector = NUCLEUS_CODE,
-            .ist = is_abort ? IST_ABORTS : IST_TRAPS, .type = 0x8e, .middle = (uint16_t)(stub >> 16),
+            .ist = is_abort ? IST_ABORTS : IST_TRAPS, .type = vector == VECTOR_BREAKPOINT ? 0xee : 0x8e, .middle = (uint16_t)(stub >> 16),
             .high = (uint32_t)(stub >> 32) };
     }
     struct table_pointer gdt = { sizeof(segments) - 1, (uintptr_t)segments };

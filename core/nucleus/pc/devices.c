@@ -104,17 +104,14 @@ static void say(const char *text) {
 _Noreturn void die_with(const char *sentence) {
     say("cloister: ");
     say(sentence);
-    say("
-");
+    say("\n");
     machine_end(EXIT_UNUSABLE);
 }
 
 _Noreturn void nucleus_panic(const char *what, uint64_t value) {
-    char digits[] = "0x0000000000000000
-";
+    char digits[] = "0x0000000000000000\n";
     for (int i = 17; i >= 2; i--, value >>= 4) digits[i] = "0123456789abcdef"[value & 15];
-    say("
-PANIC nucleus: ");
+    say("\nPANIC nucleus: ");
     say(what);
     say(" ");
     say(digits);

@@ -52,4 +52,4 @@ int nucleus_thread_switch(uint32_t thread) {
     return 0;
 }
 
-int nucleus_thread_continue(void) { context_enter(thread_interrupted()); }
+int nucleus_thread_continue(void) { context_enter(thread_interrupted()); } // the gate on pc publishes no anchor

@@ -11,10 +11,8 @@
 #define ERROR_WRITE 2
 #define ERROR_FETCH 16
 #define ERROR_KEY 32
-#define ERROR_INT3 (3 << 3 | 2)   // #GP by `int3`: index 3, from the IDT
 
-enum vector { VECTOR_DE, VECTOR_DB, VECTOR_BP = 3, VECTOR_OF, VECTOR_UD = 6, VECTOR_NM, VECTOR_GP = 13, VECTOR_PF,
-              VECTOR_AC = 17 };
+enum vector { VECTOR_DE, VECTOR_DB, VECTOR_BP = 3, VECTOR_OF, VECTOR_UD = 6, VECTOR_NM, VECTOR_PF = 14, VECTOR_AC = 17 };
 
 typedef int64_t nucleus_call(uint64_t, uint64_t, uint64_t, uint64_t);
 extern nucleus_call *const nucleus_calls[], *const nucleus_calls_end[]; // filled by core/gates/nucleus_pc.S
@@ -41,8 +39,7 @@ static uint32_t fault_kind(const struct context *context) {
     case VECTOR_BP:
     case VECTOR_OF: return FAULT_TRAP;
     case VECTOR_SYSCALL: return FAULT_SYSCALL;
-    case VECTOR_GP: return context->error == ERROR_INT3 ? FAULT_TRAP : FAULT_PROTECTION;
-    default: return FAULT_PROTECTION;
+    default: return FAULT_PROTECTION; // #GP, #SS, #NP, #TS
     }
 }
 
