@@ -136,7 +136,7 @@ core-objects := $(O)/obj/core-$(core-key)
 monitor-uses := sched time
 monitor-src := $(call pick,$(sort $(wildcard core/monitor/*.c core/monitor/*.S shared-heap/monitor*.c)))
 nucleus-src := $(call pick,$(sort $(wildcard core/nucleus/$(PLATFORM)/*.c core/nucleus/$(PLATFORM)/*.S))) \
-	$(if $(filter pc,$(PLATFORM)),$(wildcard core/gates/resume_pc.S))
+	$(if $(filter pc,$(PLATFORM)),$(wildcard core/gates/resume_pc.S core/nucleus/common/*.c))
 monitor-flags := $(common-flags) $(strict-flags) $(private-includes) -I$(core-objects) -Icore/monitor $(call header-flags,$(monitor-uses))
 # The hosted nucleus speaks to Linux: it alone sees the system's headers (for numbers and structs; it links no libc).
 nucleus-flags := $(common-flags) $(strict-flags) $(if $(filter pc,$(PLATFORM)),$(private-includes),-Icore/include -Ishared-heap -Ilib) \

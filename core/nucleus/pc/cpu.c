@@ -34,7 +34,7 @@ struct trap_gate { uint16_t low, selector; uint8_t ist, type; uint16_t middle; u
 struct __attribute__((packed)) table_pointer { uint16_t limit; uint64_t base; };
 
 extern char nucleus_stack_top[], nucleus_abort_stack_top[];
-extern char trap_stubs[], trap_stubs_end[], syscall_entry[]; // traps.S; stubs of equal size, one per vector
+extern char trap_stubs[], trap_stubs_end[], syscall_entry[]; // entry.S; stubs of equal size, one per vector
 
 static struct task_state task_state;
 static struct trap_gate trap_gates[VECTOR_COUNT];

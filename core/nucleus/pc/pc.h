@@ -17,7 +17,7 @@
 #include "../common/anchors.h"
 #include "layout_asm.h"
 
-// ---- everything that CPL 3 has in the CPU; traps.S builds it, context_enter (core/gates/resume_pc.S) consumes it ----
+// ---- everything that CPL 3 has in the CPU; entry.S builds it, context_enter (core/gates/resume_pc.S) consumes it ----
 struct context {
     uint64_t pkru;
     uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax;
