@@ -78,10 +78,12 @@ int xheap_pass(void *object);
 // Valid until this thread's next GATE_GIVES call.
 void *xheap_take(unsigned index);
 
-// For generated stubs of GATE_GIVES functions, in the order in which they run: open (callee, before the body),
-// export (callee, after it: the list, in the heap, for the gate), accept (caller, after the gate).
+// For generated code round GATE_GIVES functions. open: before the body. Then one of: export (entered by a gate: the list,
+// in the heap, that the gate hands to the monitor; NULL when nothing was passed), or publish (called inside one domain:
+// what was passed can be taken). accept: in the caller, after the gate.
 void xheap_pass_open(void);
 void *xheap_pass_export(void);
+void xheap_pass_publish(void);
 void xheap_pass_accept(void);
 
 typedef uint64_t xheap_handle_t; // generation << 32 | granule

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SPDX-FileCopyrightText: The Cloister authors
+
+// monitor.h - what the files of the monitor share.
+//
+// The monitor decides and reports: threads.c (states, events, switches), devices.c, clock.c, fault.c (reports),
+// statistics.c, boot.c (inits and start), shared-heap/monitor.c (owners). It is never preempted, so its data needs no
+// locks; while it asks the scheduler, ticks wait.
+// Invariant: nothing that a domain says is believed before it is checked, and nothing of a domain is followed as a pointer.
+#ifndef CORE_MONITOR_H
+#define CORE_MONITOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "domain.h"
+#include "fault.h"
+#include "public.h"
+
+static inline struct public *public_writable(void) { return (struct public *)(uintptr_t)&public_area; }
+
+// The domain that called the current export; read before the monitor calls anything. caller_mpk.c, caller_none.c
+uint32_t monitor_caller(void);
+bool monitor_is_gate_die(uint64_t rip);
+
+// threads.c
+void threads_start(void);                       // makes one thread per entry of thread_table, runnable
+void thread_end(void) __attribute__((noreturn)); // the running thread is over
+void threads_tick(bool force);                  // due sleepers and ready devices; then perhaps another thread
+extern uint64_t monitor_idle_tsc;
+// boot.c
+void monitor_boot(void) __attribute__((noreturn));
+void monitor_probe(void);                       // boot_probe.c, boot_noprobe.c
+// statistics.c
+void statistics_report(void);
+// fault.c
+void fault_report(void) __attribute__((noreturn));
+extern struct fault monitor_fault_record;
+// say.c: a formatted line on the console at once, at most 512 characters
+void say(const char *fmt, ...) __attribute__((__format__(printf, 1, 2)));
+void monitor_stop(uint32_t status) __attribute__((noreturn));
+
+#endif

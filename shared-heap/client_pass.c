@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SPDX-FileCopyrightText: The Cloister authors
+
+// client_pass.c - objects that change owner with the return of a GATE_GIVES function.
+//
+// passed[] is what the running function hands out, a stack, since such functions call each other; taken[] is what this
+// thread received last. Entered by a gate, the list travels through the heap to the monitor, which moves the owners and
+// leaves what it really moved on key 15; a list in the heap could change between the monitor and the receiver.
+#include "client.h"
+#include "domain.h"
+#include "string.h"
+#include "thread.h"
+
+#define NESTING_MAX 4
+#define PASSED_MAX (2 * GIVE_MAX)
+
+static struct pass {
+    uint32_t count, base, depth, saved[NESTING_MAX];
+    void *passed[PASSED_MAX];
+    uint32_t taken_count;
+    void *taken[GIVE_MAX];
+    struct give_list *list; // the heap object in which this thread's lists leave this domain
+} passes[THREAD_MAX];
+
+static struct pass *mine(void) { return &passes[thread_self()]; }
+
+void xheap_pass_open(void) {
+    struct pass *pass = mine();
+    if (pass->depth < NESTING_MAX) pass->saved[pass->depth] = pass->base;
+    pass->depth++;
+    pass->base = pass->count;
+}
+
+static void close_level(struct pass *pass) {
+    pass->count = pass->base;
+    if (--pass->depth < NESTING_MAX) pass->base = pass->saved[pass->depth];
+}
+
+int xheap_pass(void *object) {
+    struct pass *pass = mine();
+    if (!pass->depth || pass->count - pass->base == GIVE_MAX || pass->count == PASSED_MAX) return -E2BIG;
+    int error = xheap_give_begin(object);
+    if (error) return error;
+    for (uint32_t i = 0; i < pass->count; i++)
+        if (pass->passed[i] == object) return -EBUSY;
+    pass->passed[pass->count++] = object;
+    return (int)(pass->count - pass->base - 1);
+}
+
+void *xheap_pass_export(void) {
+    struct pass *pass = mine();
+    uint32_t count = pass->count - pass->base;
+    if (count && !pass->list) pass->list = xheap_alloc(sizeof *pass->list);
+    if (!pass->list) count = 0; // the objects stay ours: the caller sees an index that it cannot take
+    for (uint32_t i = 0; i < count; i++) pass->list->object[i] = (uint64_t)pass->passed[pass->base + i];
+    if (count) pass->list->count = count;
+    close_level(pass);
+    return count ? pass->list : NULL;
+}
+
+void xheap_pass_publish(void) {
+    struct pass *pass = mine();
+    pass->taken_count = pass->count - pass->base;
+    memcpy(pass->taken, pass->passed + pass->base, pass->taken_count * sizeof *pass->taken);
+    close_level(pass);
+}
+
+void xheap_pass_accept(void) {
+    struct pass *pass = mine();
+    const volatile struct give_list *given = &public_area.given[thread_self()];
+    uint32_t count = given->count;
+    pass->taken_count = count <= GIVE_MAX ? count : 0;
+    for (uint32_t i = 0; i < pass->taken_count; i++) pass->taken[i] = (void *)given->object[i];
+}
+
+void *xheap_take(unsigned index) {
+    struct pass *pass = mine();
+    if (index >= pass->taken_count || !pass->taken[index]) return NULL;
+    return xheap_give_arrived(pass->taken[index]) ? NULL : pass->taken[index];
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SPDX-FileCopyrightText: The Cloister authors
+
+// monitor.c - the monitor's half of the exchange heap: who owns what, in the owner table that only it can write.
+//
+//   xheap_refill, xheap_drain   move objects between the free lists here and a domain's cache, in batches
+//
+// Invariant: a granule's entry has an owner exactly while it is the first granule of an object that some domain holds;
+// free objects are on the list of their class. It does not shrink: a chunk keeps its class for ever.
+#include "monitor.h"
+#include "string.h"
+#include "xheap.h"
+
+#define CHUNKS (ARENA_BYTES / XHEAP_CHUNK_BYTES)
+#define GRANULES (ARENA_BYTES / XHEAP_GRANULE_BYTES)
+#define QUOTA_BYTES (ARENA_BYTES / 4 * 3) // no domain alone can starve the others
+#define REFILL_BYTES_MAX 131072           // what one refill zeroes with ticks waiting
+
+static uint32_t next_free[GRANULES];
+static uint32_t free_head[XHEAP_CLASSES];
+static uint32_t chunks_used;
+static uint8_t charged[GRANULES];         // who took the object from here: its quota pays until it comes back
+static uint64_t charged_bytes[DOMAIN_MAX];
+
+// gates: core/gates/frame_asm.h
+_Static_assert(__builtin_offsetof(struct xheap_owner, owner) == 6 && sizeof(struct xheap_owner) == 8, "frame_asm.h");
+_Static_assert(__builtin_offsetof(struct give_list, object) == 8, "give.S");
+
+static struct xheap_owner *table(uint32_t granule) { return (struct xheap_owner *)(uintptr_t)&owner_table[granule]; }
+
+static bool open_chunk(uint32_t size_class) {
+    if (chunks_used == CHUNKS) return false;
+    uint32_t chunk = chunks_used++, step = 1u << size_class, first = chunk * (XHEAP_CHUNK_BYTES / XHEAP_GRANULE_BYTES);
+    *(uint8_t *)(uintptr_t)&chunk_class[chunk] = (uint8_t)(size_class + 1);
+    for (uint32_t g = first + XHEAP_CHUNK_BYTES / XHEAP_GRANULE_BYTES - step;; g -= step) {
+        next_free[g] = free_head[size_class];
+        free_head[size_class] = g + 1; // 0 = end of list
+        if (g == first) return true;
+    }
+}
+
+int xheap_refill(uint32_t size_class, uint32_t count) {
+    uint32_t caller = monitor_caller();
+    if (size_class >= XHEAP_CLASSES || !count || count > XHEAP_BATCH) return -EINVAL;
+    uint32_t bytes = XHEAP_GRANULE_BYTES << size_class, most = REFILL_BYTES_MAX / bytes;
+    if (count > most) count = most;
+    struct give_list *list = &public_writable()->given[public_area.cpu.thread];
+    uint32_t done = 0;
+    for (; done < count && charged_bytes[caller] + bytes <= QUOTA_BYTES; done++) {
+        if (!free_head[size_class] && !open_chunk(size_class)) break;
+        uint32_t granule = free_head[size_class] - 1;
+        free_head[size_class] = next_free[granule];
+        char *object = arena + (uint64_t)granule * XHEAP_GRANULE_BYTES;
+        memset(object, 0, bytes);
+        struct xheap_owner *entry = table(granule);
+        *entry = (struct xheap_owner){.generation = entry->generation + 1, .granules = (uint16_t)(1u << size_class), .owner = (uint8_t)caller};
+        charged[granule] = (uint8_t)caller;
+        charged_bytes[caller] += bytes;
+        list->object[done] = (uint64_t)object;
+    }
+    list->count = done;
+    return done ? (int)done : -ENOMEM;
+}
+
+int xheap_drain(const uint64_t *list, uint32_t count) {
+    uint32_t caller = monitor_caller(), done = 0;
+    if (!count || count > XHEAP_BATCH) return -EINVAL;
+    uint64_t addresses[XHEAP_BATCH]; // read once
+    memcpy(addresses, list, count * sizeof *addresses);
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t offset = addresses[i] - ARENA_BASE;
+        if (offset >= ARENA_BYTES || offset % XHEAP_GRANULE_BYTES) continue;
+        uint32_t granule = (uint32_t)(offset / XHEAP_GRANULE_BYTES);
+        struct xheap_owner *entry = table(granule);
+        if (entry->owner != caller) continue;
+        uint32_t size_class = chunk_class[offset / XHEAP_CHUNK_BYTES] - 1u;
+        entry->owner = 0;
+        entry->generation++;
+        charged_bytes[charged[granule]] -= XHEAP_GRANULE_BYTES << size_class;
+        next_free[granule] = free_head[size_class];
+        free_head[size_class] = granule + 1;
+        done++;
+    }
+    return done == count ? (int)done : -EPERM;
+}
