@@ -1,30 +1,34 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # SPDX-FileCopyrightText: The Cloister authors
-
+#
 # targets.mk - what one does with a built system: run, demo, test, bench-micro. Included by the Makefile.
 #
-# Invariant: each of these works in a fresh clone; scripts/setup.sh installs what is missing, and is quick when nothing is.
-# CONFIG chooses the configuration that `make run` boots. Everything lands in $(O).
+# Invariant: each of these works in a fresh clone; scripts/setup.sh installs what is missing and is quick when nothing is.
+# Everything that they make lands in $(O).
 
-TARGETS_PYTHON := /usr/bin/python3 -B
-TARGETS_ENVIRONMENT := env O=$(abspath $(O))
-
-.PHONY: run demo test bench-micro setup
+.PHONY: setup run demo test bench-micro
 
 setup:
-	@scripts/setup.sh
+	@scripts/setup.sh $(O)
 
-# BOOT: further boot arguments, for example BOOT="exit=thread".
+# Without CONFIG and without a configured $(O)/.config, the isolated configuration is booted.
+run-config = $(or $(CONFIG),$(if $(wildcard $(O)/.config),,separate))
+
+# BOOT: further boot arguments (key=value).
 run: setup
-	@$(MAKE) --no-print-directory all
-	@$(TARGETS_ENVIRONMENT) $(TARGETS_PYTHON) scripts/run.py $(O)/$(CONFIG)/cloister.elf $(BOOT)
+	@$(MAKE) all CONFIG=$(run-config)
+	@$(PYTHON) scripts/run.py "`$(MAKE) -s image-path CONFIG=$(run-config)`" $(BOOT)
+
+.PHONY: image-path
+image-path:
+	@echo $(IMAGE)
 
 demo: setup
-	@$(TARGETS_ENVIRONMENT) $(TARGETS_PYTHON) scripts/demo.py
+	@$(PYTHON) scripts/demo.py
 
 # TESTS: names of groups, for example TESTS="unit boot".
 test: setup
-	@$(TARGETS_ENVIRONMENT) $(TARGETS_PYTHON) scripts/test.py $(TESTS)
+	@$(PYTHON) scripts/test.py $(TESTS)
 
 bench-micro: setup
-	@$(TARGETS_ENVIRONMENT) $(TARGETS_PYTHON) bench/micro/micro.py
+	@$(PYTHON) bench/micro/micro.py

@@ -86,7 +86,7 @@ static void drain(struct cache *cache) {
         taken[i] = (uint64_t)object;
     }
     memcpy(list, taken, sizeof taken);
-    int error = xheap_drain(list, XHEAP_BATCH);
+    int error = xheap_drain((uint64_t)list, XHEAP_BATCH);
     (void)error; // the monitor takes back what is ours; another owner's object never gets into the cache
 }
 

@@ -62,11 +62,11 @@ int xheap_refill(uint32_t size_class, uint32_t count) {
     return done ? (int)done : -ENOMEM;
 }
 
-int xheap_drain(const uint64_t *list, uint32_t count) {
+int xheap_drain(uint64_t list, uint32_t count) {
     uint32_t caller = monitor_caller(), done = 0;
-    if (!count || count > XHEAP_BATCH) return -EINVAL;
+    if (!count || count > XHEAP_BATCH || xheap_owner_of((void *)list, count * 8) != caller) return -EINVAL;
     uint64_t addresses[XHEAP_BATCH]; // read once
-    memcpy(addresses, list, count * sizeof *addresses);
+    memcpy(addresses, (void *)list, count * sizeof *addresses);
     for (uint32_t i = 0; i < count; i++) {
         uint64_t offset = addresses[i] - ARENA_BASE;
         if (offset >= ARENA_BYTES || offset % XHEAP_GRANULE_BYTES) continue;

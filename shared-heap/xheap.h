@@ -92,9 +92,10 @@ xheap_handle_t xheap_handle(const void *object);
 void *xheap_resolve(xheap_handle_t handle);
 
 // The monitor's side. refill: count (1..XHEAP_BATCH) zeroed objects of class, through the thread's give list on
-// key 15; returns how many, or -ENOMEM, -EINVAL. drain: list is an own object whose first words are the addresses of
-// count own objects (it may name itself); returns how many were taken back, or -EINVAL, -EPERM.
+// key 15; returns how many, or -ENOMEM, -EINVAL. drain: list is the address of an own object whose first words are the
+// addresses of count own objects (it may name itself; a number, since the object ends here and is not lent); returns
+// how many were taken back, -EINVAL for a count or list out of range, -EPERM when some were not the caller's.
 GATE(monitor) int xheap_refill(uint32_t size_class, uint32_t count);
-GATE(monitor) int xheap_drain(lend_in(count * 8) const uint64_t *list, uint32_t count);
+GATE(monitor) int xheap_drain(uint64_t list, uint32_t count);
 
 #endif

@@ -26,8 +26,12 @@ GATE(nucleus) int nucleus_thread_switch(uint32_t thread);
 // From UPCALL_TICK only: goes on with what the tick interrupted. Does not return.
 GATE(nucleus) int nucleus_thread_continue(void);
 
+// Bits of nucleus_wait's result beside the devices: somebody outside asks for the end, or for the statistics.
+#define NUCLEUS_WAIT_STOP (1ll << 60)
+#define NUCLEUS_WAIT_REPORT (1ll << 61)
+
 // Idles until deadline_ns or until a device in the mask devices (bit = device id) is ready to read.
-// Returns the mask of ready devices, 0 at the deadline. With deadline 0 it only looks.
+// Returns the mask of ready devices and requests, 0 at the deadline. With deadline 0 it only looks.
 GATE(nucleus) int64_t nucleus_wait(uint64_t deadline_ns, uint64_t devices);
 
 // device_submit() after the monitor checked it; buffers is the monitor's private copy.

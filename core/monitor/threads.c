@@ -17,8 +17,6 @@
 #include "thread.h"
 
 #define NO_EVENT EVENT_MAX
-#define WAIT_STOP (1ll << 60)   // nucleus_wait, core/nucleus/*: requests from outside
-#define WAIT_REPORT (1ll << 61)
 
 static struct wait {
     uint32_t event;             // NO_EVENT: only the deadline
@@ -59,8 +57,8 @@ static uint64_t awaited_devices(void) {
 
 static void deliver(int64_t ready) {
     if (ready < 0) return;
-    if (ready & WAIT_REPORT) statistics_report();
-    if (ready & WAIT_STOP) monitor_stop(0);
+    if (ready & NUCLEUS_WAIT_REPORT) statistics_report();
+    if (ready & NUCLEUS_WAIT_STOP) monitor_stop(0);
     for (uint32_t d = 0; d < device_count; d++)
         if (ready >> d & 1) wake_waiters(device_table[d].event);
 }

@@ -60,7 +60,7 @@ int nucleus_console_write(const char *text, size_t bytes) {
 int64_t nucleus_wait(uint64_t deadline_ns, uint64_t devices) {
     for (;;) {
         if (nucleus_requests) {
-            int64_t told = (nucleus_requests & REQUEST_STOP ? WAIT_STOP : 0) | (nucleus_requests & REQUEST_REPORT ? WAIT_REPORT : 0);
+            int64_t told = (nucleus_requests & REQUEST_STOP ? NUCLEUS_WAIT_STOP : 0) | (nucleus_requests & REQUEST_REPORT ? NUCLEUS_WAIT_REPORT : 0);
             nucleus_requests = 0;
             return told;
         }

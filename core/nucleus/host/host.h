@@ -51,8 +51,6 @@ extern int device_fd[DEVICE_COUNT];
 
 #define REQUEST_STOP 1u
 #define REQUEST_REPORT 2u
-#define WAIT_STOP (1ll << 60)                   // bits of nucleus_wait's result beside the devices
-#define WAIT_REPORT (1ll << 61)
 
 // The nucleus's view of an address in [DOMAIN_BASE, MAP_END).
 static inline void *alias(uint64_t address) { return (void *)(address + ALIAS_OFFSET); }
