@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# SPDX-FileCopyrightText: The Cloister authors
+"""group_build.py - what the build promises: the same bytes everywhere, placement is a link, gates only where they belong."""
+import filecmp
+import os
+
+from elftools.elf.elffile import ELFFile
+
+import common
+import ktap
+import tree_copy
+from common import check
+
+WRPKRU = bytes([0x0f, 0x01, 0xef])
+
+
+def build_copy(config, fragments=()):
+    status, output = tree_copy.make(config, fragments)
+    check(status == 0, f"the build failed with {status}\n" + common.tail(output.splitlines()))
+    return os.path.join(tree_copy.out(), config, "cloister.elf")
+
+
+def identical(config):
+    here = os.path.join(common.image(config), "cloister.elf")
+    there = build_copy(config)
+    check(filecmp.cmp(here, there, shallow=False), f"{here} and {there} differ (try diffoscope)")
+    return f"{os.path.getsize(here)} bytes"
+
+
+def objects():
+    """Every compiled object and its time, the trusted code included."""
+    return {os.path.join(folder, name): os.stat(os.path.join(folder, name)).st_mtime_ns
+            for folder, _, names in os.walk(os.path.join(tree_copy.out(), "obj")) for name in names
+            if name.endswith(".o")}
+
+
+def placement():
+    elf = build_copy("separate")
+    with open(elf, "rb") as image:
+        first = image.read()
+    before = objects()
+    fragment = os.path.join(tree_copy.root(), "placement.config")
+    with open(fragment, "w", encoding="utf-8") as out:
+        out.write('CONFIG_TIME_DOMAIN="sched"\nCONFIG_TAP_DOMAIN="net"\n')
+    build_copy("separate", ["placement.config"])
+    with open(elf, "rb") as image:
+        check(image.read() != first, "another placement gave the same image")
+    compiled = sorted(name for name, when in objects().items() if before.get(name) != when)
+    check(not compiled, "a placement change compiled again:\n" + "\n".join(compiled[:10]))
+    os.unlink(fragment)
+    build_copy("separate")
+    with open(elf, "rb") as image:
+        check(image.read() == first, "back at the first placement, the image differs from the first one")
+    return f"{len(before)} objects kept"
+
+
+def keys_of(config):
+    """(addresses of WRPKRU bytes in loaded executable segments, whether anything loaded is writable and executable)"""
+    found, bad = [], []
+    with open(os.path.join(common.image(config), "cloister.elf"), "rb") as image:
+        for segment in ELFFile(image).iter_segments():
+            if segment["p_type"] != "PT_LOAD":
+                continue
+            if segment["p_flags"] & 3 == 3:
+                bad.append(hex(segment["p_vaddr"]))
+            data, at = segment.data(), -1
+            while segment["p_flags"] & 1 and (at := data.find(WRPKRU, at + 1)) >= 0:
+                found.append(segment["p_vaddr"] + at)
+    return found, bad
+
+
+def no_wrpkru():
+    found, _ = keys_of("monolith")
+    check(not found, "WRPKRU at " + " ".join(map(hex, found)))
+
+
+def wrpkru_in_separate():
+    # The control: the scan above finds what is there.
+    found, _ = keys_of("separate")
+    check(len(found) >= 2, "no WRPKRU found in separate: the scan is wrong")
+    return f"{len(found)} in the gates"
+
+
+def write_xor_execute(config):
+    _, bad = keys_of(config)
+    check(not bad, "segments that are writable and executable: " + " ".join(bad))
+
+
+def cases():
+    for config in common.BOTH:
+        yield ktap.Case(f"{config}: byte-identical in another folder", lambda config=config: identical(config))
+        yield ktap.Case(f"{config}: nothing is writable and executable",
+                        lambda config=config: write_xor_execute(config))
+    yield ktap.Case("no WRPKRU in monolith", no_wrpkru)
+    yield ktap.Case("control: WRPKRU is found in separate", wrpkru_in_separate)
+    yield ktap.Case("another placement links and does not compile", placement)

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# SPDX-FileCopyrightText: The Cloister authors
+"""tree_copy.py - a second copy of the tree, in another folder with another build folder, to try builds in.
+
+Interface: root() the copy (made once per run); out() its build folder; make(config, ...) -> (status, output).
+The copy holds what git would commit: tracked files and new ones that are not ignored.
+"""
+import os
+import shutil
+import subprocess
+
+import common
+
+_made = []
+BUILD_TIMEOUT_SECONDS = 600
+
+
+def root():
+    folder = os.path.join(common.TEST_OUT, "another-folder", "tree")
+    if not _made:
+        shutil.rmtree(os.path.dirname(folder), ignore_errors=True)
+        listed = subprocess.run(["git", "-C", common.ROOT, "ls-files", "-z", "--cached", "--others",
+                                 "--exclude-standard"], capture_output=True, timeout=60)
+        # A tarball has no git: then everything but the build folder is copied.
+        names = [name.decode() for name in listed.stdout.split(b"\0") if name] if listed.returncode == 0 else [
+            os.path.relpath(os.path.join(parent, name), common.ROOT) for parent, _, files in os.walk(common.ROOT)
+            for name in files if not parent.startswith(common.TEST_OUT) and "/build" not in parent]
+        for name in names:
+            source, target = os.path.join(common.ROOT, name), os.path.join(folder, name)
+            if os.path.isfile(source):
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                shutil.copy2(source, target)
+        sources = os.path.join(os.path.dirname(common.TEST_OUT), "sources")
+        if os.path.isdir(sources):
+            shutil.copytree(sources, os.path.join(out_of(folder), "sources"), symlinks=True)
+        _made.append(folder)
+    return folder
+
+
+def out_of(folder):
+    return os.path.join(os.path.dirname(folder), "output")
+
+
+def out():
+    return out_of(root())
+
+
+def make(config, fragments=(), further=()):
+    """Builds in the copy; returns (exit status, everything that make printed)."""
+    command = ["make", "-C", root(), "--no-print-directory", f"-j{os.cpu_count()}", f"O={out()}", f"CONFIG={config}",
+               *further]
+    if fragments:
+        command.append("FRAGMENTS=" + " ".join(fragments))
+    environment = {key: value for key, value in os.environ.items()
+                   if key not in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "O", "CONFIG", "FRAGMENTS",
+                                  "PLATFORM", "KCONFIG_CONFIG")}
+    done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace", timeout=BUILD_TIMEOUT_SECONDS)
+    return done.returncode, done.stdout
