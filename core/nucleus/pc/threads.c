@@ -17,10 +17,10 @@ extern char monitor_upcall[], monitor_thread_start[];
 struct context *thread_called(void) { return &threads[thread_running].called; }
 struct context *thread_interrupted(void) { return &threads[thread_running].interrupted; }
 
-// In the monitor at rip, on its stack at anchor: aligned as after a call, and what lies there is no return address.
-static struct context monitor_context(uintptr_t rip, uint64_t anchor, uint64_t kind, uint64_t argument) {
+// In the monitor at rip, on its stack. core/monitor/upcall.S: an upcall finds the anchor in RSP, a new thread one word less.
+static struct context monitor_context(uintptr_t rip, uint64_t rsp, uint64_t kind, uint64_t argument) {
     return (struct context){ .pkru = domain_table[DOMAIN_MONITOR].pkru, .rdi = kind, .rsi = argument, .rip = rip,
-                             .cs = DOMAIN_CODE, .rflags = 2, .rsp = anchor, .ss = DOMAIN_DATA };
+                             .cs = DOMAIN_CODE, .rflags = 2, .rsp = rsp, .ss = DOMAIN_DATA };
 }
 
 _Noreturn void thread_upcall(uint32_t kind, uint64_t argument) {
@@ -39,7 +39,7 @@ void threads_start(void) {
 int nucleus_thread_create(uint32_t thread) {
     if (thread >= THREAD_MAX || thread == thread_running) return -EINVAL;
     anchors_prepare(thread);
-    threads[thread].called = monitor_context((uintptr_t)monitor_thread_start, stack_base(DOMAIN_MONITOR, thread),
+    threads[thread].called = monitor_context((uintptr_t)monitor_thread_start, stack_base(DOMAIN_MONITOR, thread) - 8,
                                              UPCALL_THREAD, thread);
     return 0;
 }
