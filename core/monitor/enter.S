@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// upcall.S - where the nucleus enters the monitor.
+// enter.S - where the nucleus enters the monitor.
 //
 // FROM: the nucleus only (resume stub, or the first switch to a thread).  PKRU: M.  LIVE: rdi = kind, rsi = argument.
 // RSP is the monitor's anchor on this thread: everything below it is free. Neither routine returns.
