@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// devices.c - all the ports there are: console, clock, exit. Ports are ring 0's alone; no domain has any.
+// devices.c - console, clock, exit. Ports are ring 0's alone; no domain has any.
 //
-// Polled, since nothing interrupts yet. The console is a 16550 at 0x3f8; the clock is the TSC, measured once against
+// Polled: the one interrupt is tick.c's. The console is a 16550 at 0x3f8; the clock is the TSC, measured once against
 // channel 2 of the PIT; the exit is QEMU's isa-debug-exit, then ACPI S5 as q35 has it (which cannot carry a status).
 #include "pc.h"
 
@@ -13,22 +13,12 @@
 #define UART_HAS_ROOM 0x20
 #define UART_ABSENT 0xff          // a port that nobody drives
 #define PIT_CHANNEL_2 0x42
-#define PIT_COMMAND 0x43
 #define PIT_GATE 0x61
-#define PIT_HZ 1193182
 #define PIT_TICKS 11932           // 10 ms
 #define PIT_NS ((uint64_t)PIT_TICKS * 1000000000 / PIT_HZ)
 #define EXIT_DEVICE 0xf4
 #define ACPI_CONTROL 0x604
 #define ACPI_SLEEP 0x2000
-
-static void port_write(uint16_t port, uint8_t value) { __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port)); }
-
-static uint8_t port_read(uint16_t port) {
-    uint8_t value;
-    __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
-    return value;
-}
 
 void console_start(void) {
     static const uint8_t settings[][2] = { { 1, 0 }, { 3, 0x80 }, { 0, 1 }, { 1, 0 }, { 3, 3 }, { 2, 7 } }; // 115200 8N1

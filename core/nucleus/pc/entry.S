@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// entry.S - every way into ring 0: 32 exception vectors and the system call.
+// entry.S - every way into ring 0: the exceptions, the PIC's lines and the system call.
 //
 // Vocabulary: FROM says who can arrive (malice: any code at CPL 3, with registers of its choice); LIVE which registers
 // mean something; IRQ whether interrupts can come; PKRU whose rights are live.

@@ -17,7 +17,9 @@
 #define DOMAIN_DATA 0x23
 #define TASK_STATE 0x28
 
-#define VECTOR_COUNT 32
+#define VECTOR_TICK 32
+#define VECTOR_COUNT 40           // to the end of the PIC's master, which can be spurious on its last line
+#define FLAGS_DOMAIN 0x202        // interrupts on
 #define VECTOR_SYSCALL 256        // not a vector of the CPU: how syscall_entry marks its frame
 
 #endif

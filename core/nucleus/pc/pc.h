@@ -59,6 +59,21 @@ _Noreturn void machine_end(uint32_t status);
 _Noreturn void die_with(const char *sentence);           // a machine that we cannot use
 _Noreturn void nucleus_panic(const char *what, uint64_t value); // a bug in ring 0 or the monitor
 
+// ---- tick.c ----
+void tick_start(void);
+bool tick_taken(bool is_monitor_busy);
+
+#define PIT_COMMAND 0x43
+#define PIT_HZ 1193182
+
+static inline void port_write(uint16_t port, uint8_t value) {
+    __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
+}
+static inline uint8_t port_read(uint16_t port) {
+    uint8_t value;
+    __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
+    return value;
+}
 static inline uint64_t tsc_read(void) {
     uint32_t low, high;
     __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));

@@ -27,5 +27,6 @@ void nucleus_main(const struct hvm_start_info *info) {
     for (size_t i = 0; i < 4; i++) public->boot_random[i] = random_word();
     clock_start();
     threads_start();
+    tick_start();
     thread_upcall(UPCALL_BOOT, 0);
 }

@@ -20,7 +20,7 @@ struct context *thread_interrupted(void) { return &threads[thread_running].inter
 // In the monitor at rip, on its stack. core/monitor/upcall.S: an upcall finds the anchor in RSP, a new thread one word less.
 static struct context monitor_context(uintptr_t rip, uint64_t rsp, uint64_t kind, uint64_t argument) {
     return (struct context){ .pkru = domain_table[DOMAIN_MONITOR].pkru, .rdi = kind, .rsi = argument, .rip = rip,
-                             .cs = DOMAIN_CODE, .rflags = 2, .rsp = rsp, .ss = DOMAIN_DATA };
+                             .cs = DOMAIN_CODE, .rflags = FLAGS_DOMAIN, .rsp = rsp, .ss = DOMAIN_DATA };
 }
 
 _Noreturn void thread_upcall(uint32_t kind, uint64_t argument) {

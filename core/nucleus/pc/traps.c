@@ -55,7 +55,7 @@ static void downcall(struct context *context) {
     struct context *called = thread_called(); // of the caller, also when the call switches threads
     *called = *context;
     called->rdi = called->rsi = called->rdx = called->rcx = called->r8 = called->r9 = called->r10 = called->r11 = 0;
-    called->rflags = 2;
+    called->rflags = FLAGS_DOMAIN;
     called->rax = (uint64_t)-(int64_t)EINVAL;
     if (number < (uint64_t)(nucleus_calls_end - nucleus_calls))
         called->rax = (uint64_t)nucleus_calls[number](context->rdi, context->rsi, context->rdx, context->r10);
@@ -71,9 +71,17 @@ static void fault_record(const struct context *context, struct fault *fault) {
     for (uint32_t id = DOMAIN_MONITOR; id < domain_count; id++) fault->anchor[id] = *slot(id, SLOT_SP);
 }
 
+static _Noreturn void interrupt(const struct context *context) {
+    bool is_monitor_busy = context->pkru == domain_table[DOMAIN_MONITOR].pkru || public_writable()->cpu.monitor_busy;
+    if (context->vector != VECTOR_TICK || !tick_taken(is_monitor_busy)) context_enter(context);
+    *thread_interrupted() = *context;
+    thread_upcall(UPCALL_TICK, 0);
+}
+
 _Noreturn void trap(struct context *context) {
     const struct domain *monitor = &domain_table[DOMAIN_MONITOR];
     bool is_monitor = context->pkru == monitor->pkru && context->rip - monitor->text_start < monitor->text_bytes;
+    if (context->vector >= VECTOR_TICK && context->vector < VECTOR_COUNT) interrupt(context);
     if ((context->cs & 3) == 0) nucleus_panic("trap in the nucleus at", context->rip);
     if (is_monitor) nucleus_panic("fault in the monitor at", context->rip);
     if (context->vector == VECTOR_SYSCALL && context->rip == (uintptr_t)nucleus_syscall_return &&
