@@ -106,12 +106,18 @@ def build(config, out=None, fragments=(), platform="host", arguments=(), quiet=T
                           stdout=subprocess.PIPE if quiet else None, stderr=subprocess.STDOUT if quiet else None)
     if done.returncode:
         raise Failure(f"'{' '.join(command)}' failed:\n" + "\n".join((done.stdout or "").splitlines()[-30:]))
-    return os.path.join(out, config_name(config))
+    return os.path.join(out, config_name(config, fragments) + ("-pc" if platform == "pc" else ""))
 
 
-def config_name(config):
+def config_name(config, fragments=()):
+    """The folder's name: CONFIG_NAME of the last file that sets it, else the configuration's own."""
     name = os.path.basename(config)
-    return name[:-len("_defconfig")] if name.endswith("_defconfig") else name
+    name = name[:-len("_defconfig")] if name.endswith("_defconfig") else name
+    for fragment in fragments:
+        with open(os.path.join(ROOT, fragment), encoding="utf-8") as text:
+            found = re.findall(r'^CONFIG_NAME="(.*)"$', text.read(), re.M)
+            name = found[-1] if found else name
+    return name
 
 
 class System:
