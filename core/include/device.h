@@ -18,7 +18,7 @@ enum device_operation { DEVICE_READ, DEVICE_WRITE };
 #define DEVICE_BATCH_MAX 64
 
 struct device_buffer {
-    uint64_t address;         // in the shared heap, inside one object that the caller owns
+    uint64_t address;         // in the shared heap, inside one live object that the caller owns or has been lent
     uint32_t bytes;           // room (read) or length (write)
     int32_t result;           // out: bytes moved, or a negative error
 };

@@ -5,7 +5,9 @@
 //
 // One call hands over a batch of replies and takes a batch of events: one crossing pays for many requests.
 // Received bytes are not copied: an event names a shared-heap object that becomes the caller's, and the caller frees it.
-// Serial: the calling thread drives the network stack while it waits. It does not do UDP, IPv6 or outgoing connections.
+// Serial: the calling thread drives the network stack while it waits. A listener and its connections belong to the thread
+// that called net_listen(): only that thread gets their events, and for any other their handles are stale.
+// It does not do UDP, IPv6, IP fragments or outgoing connections.
 #ifndef NET_H
 #define NET_H
 
@@ -23,7 +25,8 @@ enum net_event_kind {
     NET_ACCEPTED, // socket is a new connection of listener
     NET_RECEIVED, // [offset, +bytes) of xheap_take(object) arrived; consecutive events may share neither object nor order
     NET_WRITABLE, // room again after a send that moved fewer bytes than asked
-    NET_CLOSED,   // the peer closed or reset, or time-out: the handle is dead, no event follows
+    NET_CLOSED,   // the peer closed or reset, or time-out: the handle is dead, no event follows. Never in the same batch
+                  // as the connection's last data, so that a peer that only shut down its sending half gets an answer
 };
 
 struct net_event {
@@ -37,7 +40,8 @@ struct net_event {
 struct net_send {
     net_socket_t socket;
     uint32_t offset, bytes; // which part of data; bytes 0 with close: only close
-    uint32_t close;         // 1: close after these bytes
+    uint32_t close;         // 1: close after these bytes; the handle is dead at once, no event follows. When result is
+                            // fewer bytes than asked, nothing is closed: ask again with the rest
     int32_t result;         // out: bytes queued (fewer than asked: wait for NET_WRITABLE), -ESTALE for a dead handle
     uint32_t pad;
 };
@@ -50,16 +54,24 @@ struct net_batch {
     struct net_event events[NET_EVENTS_MAX];
 };
 
+// Finds the device and announces the address. Returns 0, also when there is no device (then nothing ever connects),
+// or -ENOMEM.
 GATE(net) int net_init(uint32_t generation, int persist_valid);
 
-// Accepts connections on port, at most backlog (1..1024) not yet accepted. Returns a listener handle (> 0);
-// -EINVAL for port 0 or a backlog out of range, -EADDRINUSE when the port is taken, -ENOMEM.
+// Accepts connections on port, at most backlog (1..1024) not yet accepted; further ones are made to try again. To be called
+// by the thread that will call net_exchange(). Returns a listener handle (> 0); -EINVAL for port 0 or a backlog out
+// of range, -EADDRINUSE when another living thread listens there, -ENOMEM. A thread that listens on its own port once
+// more (its domain has restarted) gets a new listener, and the old one's connections are reset. Does not block.
 GATE(net) int net_listen(uint16_t port, uint32_t backlog);
 
 // Queues the sends (they point into data, bytes long; NULL and 0 when there are none), then waits for events and
 // returns their number (0: the deadline passed). Sent bytes are copied, so data is the caller's again on return.
-// Errors: -EINVAL for counts out of range; those of a single send are in its result.
+// Data that is not fetched stays queued, and the peers' windows close.
+// Errors: -EINVAL for counts out of range; those of a single send are in its result (-EINVAL there: outside data).
 BLOCKS GATE_GIVES(net) int net_exchange(lend_inout(sizeof(struct net_batch)) struct net_batch *batch,
                                         lend_in(bytes) const void *data, size_t bytes);
+
+// Keeps connections alive while no application calls net_exchange(): timers, acknowledgements, and what has arrived.
+THREAD(net, 8) int net_housekeeping(void);
 
 #endif

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SPDX-FileCopyrightText: The Cloister authors
+
+// link.c - frames between lwIP and the driver; the interface is in link.h.
+//
+// Reception: each frame comes in an object of its own, which becomes this domain's. Its headers are copied (at most
+// HEADER_BYTES_MAX) and the payload is not. Transmission: lwIP's frames are gathered, by one copy each, in a staging
+// object that is lent to the driver once per batch.
+// What a hostile driver could try: offsets outside the object, one object for two frames, objects without a frame, a
+// count beyond the batch, changing bytes after delivery. The first four are checked here; against the last, headers
+// are private, and payload is the application's to distrust, like anything from the network.
+#include "link.h"
+#include <stdint.h>
+#include "alloc.h"
+#include "boot.h"
+#include "invariant.h"
+#include "netdev.h"
+#include "private_copy.h"
+#include "public.h"
+#include "string.h"
+#include "xheap.h"
+#include "lwip/etharp.h"
+#include "lwip/netif.h"
+#include "lwip/priv/tcp_priv.h"
+#include "netif/ethernet.h"
+
+#define ETHERNET_BYTES 14
+#define FRAME_ALIGN 16 // of each frame's headroom in the staging object
+
+static struct netif interface;
+static struct netdev_info device;
+static bool has_link;
+
+// Reception. The descriptors lie in the shared heap, so that lending them copies nothing.
+static struct netdev_frame *rx_descriptors;
+static struct rx_frame *rx_free;
+static uint32_t rx_held; // frames whose object this domain holds, in lwIP's or in sockets' queues
+
+// Transmission: [first, first + count) of tx_descriptors are gathered in staging and not yet taken by the driver.
+static uint8_t *staging;
+static struct netdev_frame *tx_descriptors;
+static uint32_t staged_bytes, tx_count;
+static bool tx_refused; // lwIP was told ERR_MEM since the last complete flush
+
+// ---- received frames ----
+
+static void rx_frame_release(struct rx_frame *frame) {
+    if (--frame->pbufs > 0)
+        return;
+    if (frame->object != NULL)
+        (void)xheap_free(frame->object);
+    rx_held--;
+    frame->next = rx_free;
+    rx_free = frame;
+}
+
+static void head_free(struct pbuf *pbuf) {
+    rx_frame_release((struct rx_frame *)((char *)pbuf - offsetof(struct rx_frame, head.pbuf)));
+}
+
+static void body_free(struct pbuf *pbuf) {
+    rx_frame_release((struct rx_frame *)((char *)pbuf - offsetof(struct rx_frame, body.pbuf)));
+}
+
+struct rx_frame *rx_frame_of(struct pbuf *pbuf) {
+    if ((pbuf->flags & PBUF_FLAG_IS_CUSTOM) == 0 || ((struct pbuf_custom *)pbuf)->custom_free_function != body_free)
+        return NULL;
+    return (struct rx_frame *)((char *)pbuf - offsetof(struct rx_frame, body.pbuf));
+}
+
+static struct rx_frame *rx_frame_new(void) {
+    struct rx_frame *frame = rx_free;
+    if (frame != NULL)
+        rx_free = frame->next;
+    else
+        frame = heap_alloc(sizeof(*frame));
+    if (frame == NULL)
+        return NULL;
+    rx_held++;
+    frame->next = NULL;
+    frame->object = NULL;
+    frame->pbufs = 1;
+    frame->head.custom_free_function = head_free;
+    frame->body.custom_free_function = body_free;
+    return frame;
+}
+
+// How many of a frame's first bytes are headers: exact for TCP, so that the body is exactly TCP's payload, else all
+// that were copied.
+static uint32_t header_bytes(const uint8_t *header, uint32_t copied) {
+    const uint8_t *ip = header + ETHERNET_BYTES;
+    if (copied < ETHERNET_BYTES + 20 || header[12] != 0x08 || header[13] != 0x00 || ip[0] >> 4 != 4 || ip[9] != 6)
+        return copied;
+    const uint32_t ip_bytes = (ip[0] & 15u) * 4;
+    if (copied < ETHERNET_BYTES + ip_bytes + 20)
+        return copied;
+    const uint32_t all_bytes = ETHERNET_BYTES + ip_bytes + (ip[ip_bytes + 12] >> 4) * 4u;
+    return all_bytes < copied ? all_bytes : copied;
+}
+
+// One frame into lwIP; object is this domain's and is freed, at the latest when lwIP is done with it.
+static void receive_frame(void *object, const struct netdev_frame *descriptor) {
+    const size_t room = xheap_room(object);
+    const uint32_t bytes = descriptor->bytes;
+    struct rx_frame *frame = NULL;
+    if (descriptor->offset > room || bytes > room - descriptor->offset || bytes > UINT16_MAX ||
+        bytes < ETHERNET_BYTES || (frame = rx_frame_new()) == NULL) {
+        (void)xheap_free(object);
+        return;
+    }
+    uint8_t *start = (uint8_t *)object + descriptor->offset;
+    const uint32_t copied = bytes < HEADER_BYTES_MAX ? bytes : HEADER_BYTES_MAX;
+    private_copy(frame->header, start, copied);
+    const uint32_t head_bytes = header_bytes(frame->header, copied), body_bytes = bytes - head_bytes;
+
+    struct pbuf *head = pbuf_alloced_custom(PBUF_RAW, (u16_t)head_bytes, PBUF_REF, &frame->head, frame->header,
+                                            sizeof(frame->header));
+    if (body_bytes == 0) {
+        (void)xheap_free(object);
+    } else if (rx_held > CONFIG_NET_RX_FRAMES_MAX) {
+        // The applications do not keep up: the peers will send again. Bare acknowledgements still pass, above.
+        (void)xheap_free(object);
+        (void)pbuf_free(head);
+        return;
+    } else {
+        frame->object = object;
+        frame->pbufs = 2;
+        struct pbuf *body = pbuf_alloced_custom(PBUF_RAW, (u16_t)body_bytes, PBUF_REF, &frame->body,
+                                                start + head_bytes, (u16_t)body_bytes);
+        pbuf_cat(head, body);
+    }
+    const bool is_checked = (descriptor->flags & (NETDEV_NEEDS_CSUM | NETDEV_DATA_VALID)) != 0;
+    const u16_t flags = (u16_t)(interface.chksum_flags & ~NETIF_CHECKSUM_CHECK_TCP);
+    NETIF_SET_CHECKSUM_CTRL(&interface, is_checked ? flags : flags | NETIF_CHECKSUM_CHECK_TCP);
+    if (interface.input(head, &interface) != ERR_OK)
+        (void)pbuf_free(head);
+}
+
+bool link_receive(void) {
+    if (!has_link)
+        return false;
+    int count = netdev_receive(rx_descriptors, NETDEV_BATCH_MAX);
+    if (count < 0)
+        return false; // no buffers, or the driver died and is being restarted: the next poll will tell
+    if (count > NETDEV_BATCH_MAX)
+        count = NETDEV_BATCH_MAX;
+
+    // All objects first: what xheap_take() returns is valid only until the next call that gives.
+    struct netdev_frame frames[NETDEV_BATCH_MAX];
+    void *objects[NETDEV_BATCH_MAX];
+    uint64_t taken = 0;
+    _Static_assert(GIVE_MAX <= 64, "one bit per passed object");
+    for (int i = 0; i < count; i++) {
+        private_copy(&frames[i], &rx_descriptors[i], sizeof(frames[i]));
+        const uint32_t index = frames[i].object;
+        const bool is_first = index < GIVE_MAX && (taken >> index & 1) == 0;
+        objects[i] = is_first ? xheap_take(index) : NULL;
+        if (is_first)
+            taken |= 1ull << index;
+    }
+    // Objects without a frame would be lost to this domain's quota.
+    if (taken != (count == 0 ? 0 : ~0ull >> (64 - count)) || (count < GIVE_MAX && xheap_take((unsigned)count) != NULL))
+        for (unsigned index = 0; index < GIVE_MAX; index++) {
+            void *object = (taken >> index & 1) != 0 ? NULL : xheap_take(index);
+            if (object != NULL)
+                (void)xheap_free(object);
+        }
+    for (int i = 0; i < count; i++)
+        if (objects[i] != NULL)
+            receive_frame(objects[i], &frames[i]);
+    return count == NETDEV_BATCH_MAX;
+}
+
+// ---- transmission ----
+
+// Offers the staged frames to the driver, which may take only the first of them. True when none is left.
+static bool transmit_staged(void) {
+    if (tx_count == 0)
+        return true;
+    const int taken = netdev_transmit(staging, staged_bytes, tx_descriptors, tx_count);
+    if (taken < 0 || (uint32_t)taken >= tx_count) {
+        // All gone: taken, or lost with a driver that died. TCP repairs the latter.
+        tx_count = staged_bytes = 0;
+        return true;
+    }
+    tx_count -= (uint32_t)taken;
+    memmove(tx_descriptors, tx_descriptors + taken, tx_count * sizeof(*tx_descriptors));
+    return false;
+}
+
+bool link_flush(void) {
+    bool is_empty = transmit_staged();
+    if (is_empty && tx_refused) {
+        // Segments that found no room wait in their connections' queues.
+        tx_refused = false;
+        for (struct tcp_pcb *pcb = tcp_active_pcbs, *next; pcb != NULL; pcb = next) {
+            next = pcb->next;
+            if (pcb->unsent != NULL)
+                (void)tcp_output(pcb);
+        }
+        is_empty = transmit_staged();
+    }
+    return is_empty;
+}
+
+// Leaves the TCP checksum to the device: the field gets the sum of the pseudo header, as virtio wants it.
+static void offload_checksum(struct netdev_frame *descriptor, const uint8_t *header, uint8_t *out, uint32_t bytes) {
+    const uint8_t *ip = header + ETHERNET_BYTES;
+    const uint32_t ip_bytes = (ip[0] & 15u) * 4, start = ETHERNET_BYTES + ip_bytes;
+    if (header[12] != 0x08 || header[13] != 0x00 || ip[9] != 6 || start + 20 > bytes)
+        return;
+    uint16_t words[4]; // source and destination address
+    memcpy(words, ip + 12, sizeof(words));
+    uint32_t sum = lwip_htons(6) + lwip_htons((uint16_t)(bytes - start));
+    for (int i = 0; i < 4; i++)
+        sum += words[i];
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    const uint16_t folded = (uint16_t)sum;
+    memcpy(out + start + 16, &folded, sizeof(folded));
+    descriptor->flags = NETDEV_NEEDS_CSUM;
+    descriptor->csum_start = (uint16_t)start;
+    descriptor->csum_offset = 16;
+}
+
+// lwIP's linkoutput. ERR_MEM makes TCP keep the segment; link_flush() has it sent later.
+static err_t link_output(struct netif *netif, struct pbuf *pbuf) {
+    (void)netif;
+    const uint32_t bytes = pbuf->tot_len;
+    const uint32_t need = (NETDEV_HEADROOM + bytes + FRAME_ALIGN - 1) & ~(FRAME_ALIGN - 1u);
+    if (need > XHEAP_OBJECT_MAX)
+        return ERR_BUF;
+    const bool is_full = tx_count == NETDEV_BATCH_MAX || staged_bytes + need > XHEAP_OBJECT_MAX;
+    // Not link_flush(): lwIP is in the middle of a connection, whose output may not be entered again.
+    if (is_full && !transmit_staged() && (tx_count == NETDEV_BATCH_MAX || staged_bytes + need > XHEAP_OBJECT_MAX)) {
+        tx_refused = true;
+        return ERR_MEM;
+    }
+    uint8_t *out = staging + staged_bytes + NETDEV_HEADROOM;
+    pbuf_copy_partial(pbuf, out, (u16_t)bytes, 0);
+    struct netdev_frame descriptor = { .offset = staged_bytes + NETDEV_HEADROOM, .bytes = bytes };
+    // lwIP builds all headers in the first pbuf: read there, where nobody else can write.
+    if ((device.offloads & NETDEV_OFFLOAD_CSUM_TX) != 0 && pbuf->len >= ETHERNET_BYTES + 40)
+        offload_checksum(&descriptor, pbuf->payload, out, bytes);
+    tx_descriptors[tx_count++] = descriptor;
+    staged_bytes += need;
+    return ERR_OK;
+}
+
+// ---- the interface ----
+
+static err_t interface_init(struct netif *netif) {
+    netif->name[0] = 'n';
+    netif->name[1] = 'd';
+    netif->mtu = device.mtu < 576 ? 576 : device.mtu > 1500 ? 1500 : device.mtu;
+    netif->hwaddr_len = sizeof(device.mac);
+    memcpy(netif->hwaddr, device.mac, sizeof(device.mac));
+    netif->output = etharp_output;
+    netif->linkoutput = link_output;
+    netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_LINK_UP;
+    u16_t checksums = NETIF_CHECKSUM_ENABLE_ALL;
+    if ((device.offloads & NETDEV_OFFLOAD_CSUM_TX) != 0)
+        checksums &= (u16_t)~NETIF_CHECKSUM_GEN_TCP;
+    NETIF_SET_CHECKSUM_CTRL(netif, checksums);
+    return ERR_OK;
+}
+
+// "10.7.0.2/24" into address and mask. False for anything else.
+static bool parse_address(char *text, ip4_addr_t *address, ip4_addr_t *mask) {
+    char *slash = strchr(text, '/');
+    unsigned prefix = 24;
+    if (slash != NULL) {
+        *slash = 0;
+        prefix = 0;
+        for (const char *digit = slash + 1; *digit != 0; digit++) {
+            if (*digit < '0' || *digit > '9' || prefix > 32)
+                return false;
+            prefix = prefix * 10 + (unsigned)(*digit - '0');
+        }
+    }
+    if (prefix < 1 || prefix > 32 || !ip4addr_aton(text, address))
+        return false;
+    ip4_addr_set_u32(mask, lwip_htonl(~0u << (32 - prefix)));
+    return true;
+}
+
+static void configure_addresses(ip4_addr_t *address, ip4_addr_t *mask, ip4_addr_t *gateway) {
+    char text[32];
+    if (boot_argument("ip", text, sizeof(text)) == NULL || !parse_address(text, address, mask)) {
+        IP4_ADDR(address, 10, 7, 0, 2);
+        IP4_ADDR(mask, 255, 255, 255, 0);
+    }
+    if (boot_argument("gw", text, sizeof(text)) == NULL || !ip4addr_aton(text, gateway))
+        IP4_ADDR(gateway, 10, 7, 0, 1);
+}
+
+int link_init(void) {
+    if (netdev_info(&device) < 0)
+        return 0;
+    rx_descriptors = xheap_alloc(NETDEV_BATCH_MAX * sizeof(*rx_descriptors));
+    tx_descriptors = xheap_alloc(NETDEV_BATCH_MAX * sizeof(*tx_descriptors));
+    staging = xheap_alloc(XHEAP_OBJECT_MAX);
+    if (rx_descriptors == NULL || tx_descriptors == NULL || staging == NULL)
+        return -ENOMEM;
+    ip4_addr_t address, mask, gateway;
+    configure_addresses(&address, &mask, &gateway);
+    if (netif_add(&interface, &address, &mask, &gateway, NULL, interface_init, ethernet_input) == NULL)
+        return -ENOMEM;
+    has_link = true;
+    netif_set_default(&interface);
+    netif_set_up(&interface); // announces the address
+    (void)link_flush();
+    return 0;
+}
+
+int link_event(void) { return has_link ? (int)device.event : -1; }

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SPDX-FileCopyrightText: The Cloister authors
+
+// link.h - lwIP's network interface over a netdev driver.
+//
+//   link_init       find the device, bring the interface up
+//   link_receive    one batch of frames into lwIP
+//   link_flush      what lwIP sent goes to the driver, as one batch
+//   rx_frame_*      a received frame, whose payload stays in the shared-heap object in which it came
+//
+// Invariant: headers are parsed in a private copy; of a shared object lwIP sees only TCP payload, which it does not read.
+// It does not know sockets (socket.c), and it never waits.
+#ifndef NET_LINK_H
+#define NET_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "lwip/pbuf.h"
+
+// Ethernet, IPv4 with options, TCP with options: nothing that lwIP parses lies behind these bytes.
+#define HEADER_BYTES_MAX (14 + 60 + 60)
+
+//   object (shared heap, owned by net)          struct rx_frame (private)
+//   +--------+-----------------+                 head -> header[]   (copy of Ethernet, IP and TCP header)
+//   | header | payload         | <-- body -----  body -> payload, in place
+//   +--------+-----------------+
+struct rx_frame {
+    struct pbuf_custom head, body;
+    struct rx_frame *next;     // in the free list, or in a socket's queue
+    void *object;              // NULL: there is no payload, or the object was passed on
+    uint32_t offset, bytes;    // in a socket's queue: which part of object is payload
+    uint8_t pbufs;             // of head and body, those that lwIP or a socket still holds
+    uint8_t header[HEADER_BYTES_MAX];
+};
+
+// The frame of a body pbuf, or NULL when pbuf is not a frame's body.
+struct rx_frame *rx_frame_of(struct pbuf *pbuf);
+
+// Brings the link up, or leaves the domain without one when there is no device. Returns 0, or -ENOMEM.
+int link_init(void);
+// Feeds at most one batch to lwIP. True when more frames may be waiting.
+bool link_receive(void);
+// Hands the gathered frames to the driver. True when all were taken.
+bool link_flush(void);
+// The event that is signalled when frames may be waiting; -1 when there is no link.
+int link_event(void);
+
+#endif

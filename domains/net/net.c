@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SPDX-FileCopyrightText: The Cloister authors
+
+// net.c - the entries of the net domain; the interface is in net.h.
+//
+// Serial: the component lock protects lwIP and all state here; it is released only inside event_wait() and
+// thread_sleep_until(). Whoever waits in net_exchange() drives lwIP; net_housekeeping() does when nobody waits.
+// What a hostile application could try: changing the batch while it is read (each field is read once, into private
+// memory), counts and ranges beyond it, handles of others (socket.c). Addresses were checked by the gate.
+#include "net.h"
+#include <stdbool.h>
+#include "alloc.h"
+#include "clock.h"
+#include "link.h"
+#include "private_copy.h"
+#include "random.h"
+#include "socket.h"
+#include "thread.h"
+#include "lwip/init.h"
+#include "lwip/tcp.h"
+#include "lwip/timeouts.h"
+
+#define NS_PER_MS 1000000ull
+#define POLL_ROUNDS_MAX 4         // batches of frames per poll, so that senders cannot keep an application waiting
+#define HOUSEKEEPING_MS 100
+#define RETRY_MS 1                // when the driver is full, or waiting itself fails
+
+static uint64_t waiting; // bit = thread that waits in net_exchange()
+
+// ---- what lwIP asks of its platform ----
+
+u32_t sys_now(void) { return (u32_t)(time_now_ns() / NS_PER_MS); }
+
+void *net_calloc(size_t count, size_t bytes) {
+    return bytes != 0 && count > SIZE_MAX / bytes ? NULL : heap_zalloc(count * bytes);
+}
+
+// ---- driving the stack ----
+
+// Sends, receives and runs timers, without waiting; stops early once wanted events are there for owner.
+static void stack_poll(uint32_t owner, uint32_t wanted) {
+    (void)link_flush();
+    for (int round = 0; round < POLL_ROUNDS_MAX && socket_pending(owner) < wanted && link_receive(); round++) {
+    }
+    sys_check_timeouts();
+    (void)link_flush();
+}
+
+// Threads that wait for the device do not see events that another thread's poll made for them.
+static void wake_others(uint32_t self) {
+    if ((socket_fresh_owners() & waiting & ~(1ull << self)) != 0 && link_event() >= 0)
+        (void)!event_signal((uint32_t)link_event());
+}
+
+// When something has to be done even if no frame comes.
+static uint64_t next_timer_ns(uint64_t now_ns) {
+    const u32_t sleep_ms = sys_timeouts_sleeptime();
+    if (!link_flush())
+        return now_ns + RETRY_MS * NS_PER_MS;
+    return sleep_ms == SYS_TIMEOUTS_SLEEPTIME_INFINITE ? DEADLINE_NEVER : now_ns + sleep_ms * NS_PER_MS;
+}
+
+static uint64_t earlier(uint64_t one_ns, uint64_t other_ns) { return one_ns < other_ns ? one_ns : other_ns; }
+
+// Polls until there is an event for self or the deadline is past.
+static void wait_for_events(uint32_t self, uint32_t wanted, uint64_t deadline_ns) {
+    for (;;) {
+        const int event = link_event();
+        // Before the poll: what arrives after it makes event_wait() return at once.
+        const uint32_t seen = event < 0 ? 0 : event_count((uint32_t)event);
+        stack_poll(self, wanted);
+        wake_others(self);
+        if (socket_pending(self) > 0)
+            return;
+        const uint64_t now_ns = time_now_ns();
+        if (deadline_ns <= now_ns)
+            return;
+        const uint64_t until_ns = earlier(deadline_ns, next_timer_ns(now_ns));
+        int result = -EINVAL;
+        waiting |= 1ull << self;
+        if (event >= 0)
+            result = event_wait((uint32_t)event, seen, until_ns);
+        if (result < 0 && result != -ETIMEDOUT) // no device: time alone moves the stack
+            (void)!thread_sleep_until(earlier(until_ns, now_ns + RETRY_MS * NS_PER_MS));
+        waiting &= ~(1ull << self);
+    }
+}
+
+// ---- entries ----
+
+int net_init(uint32_t generation, int persist_valid) {
+    (void)generation;
+    (void)persist_valid;
+    random_init(); // first: lwIP draws its first port
+    lwip_init();
+    socket_init();
+    return link_init();
+}
+
+int net_listen(uint16_t port, uint32_t backlog) { return socket_listen(thread_self(), port, backlog); }
+
+static int send_apply(uint32_t self, const struct net_send *send, const void *data, size_t bytes) {
+    if (send->offset > bytes || send->bytes > bytes - send->offset || send->bytes > INT32_MAX)
+        return -EINVAL;
+    return socket_send(self, send->socket, (const uint8_t *)data + send->offset, send->bytes, send->close != 0);
+}
+
+int net_exchange(struct net_batch *batch, const void *data, size_t bytes) {
+    const uint32_t self = thread_self();
+    struct { uint64_t deadline_ns; uint32_t send_count, event_count; } head;
+    _Static_assert(offsetof(struct net_batch, sends) == sizeof(head), "head is the batch's first fields");
+    private_copy(&head, batch, sizeof(head));
+    if (head.send_count > NET_SENDS_MAX || head.event_count < 1 || head.event_count > NET_EVENTS_MAX)
+        return -EINVAL;
+    for (uint32_t i = 0; i < head.send_count; i++) {
+        struct net_send send;
+        private_copy(&send, &batch->sends[i], sizeof(send));
+        batch->sends[i].result = send_apply(self, &send, data, bytes);
+    }
+    sockets_output();
+    wait_for_events(self, head.event_count, head.deadline_ns);
+    // Nothing blocks from here to the return: the list of passed objects is this thread's alone.
+    const uint32_t count = socket_collect(self, batch->events, head.event_count);
+    (void)link_flush();
+    batch->event_count = count;
+    return (int)count;
+}
+
+int net_housekeeping(void) {
+    for (;;) {
+        const uint64_t now_ns = time_now_ns(), latest_ns = now_ns + HOUSEKEEPING_MS * NS_PER_MS;
+        // A waiting application runs the timers itself, and then a due timer is no reason to wake here.
+        const int result = thread_sleep_until(waiting != 0 ? latest_ns : earlier(next_timer_ns(now_ns), latest_ns));
+        if (result < 0)
+            return result;
+        if (waiting == 0) {
+            stack_poll(thread_self(), 1);
+            wake_others(thread_self());
+        }
+    }
+}

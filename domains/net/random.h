@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SPDX-FileCopyrightText: The Cloister authors
+
+// random.h - unpredictable numbers for the network stack.
+//
+// random_init: a fresh secret; net_random: 32 bits (LWIP_RAND); net_initial_sequence: see port/net_hooks.h.
+// Good against a peer that guesses sequence numbers or ports. It is not a generator for keys.
+#ifndef NET_RANDOM_H
+#define NET_RANDOM_H
+
+#include <stdint.h>
+
+void random_init(void);
+uint32_t net_random(void);
+
+#endif

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SPDX-FileCopyrightText: The Cloister authors
+
+// tap.h - the network driver of platform host: a Linux TAP device with virtio_net_hdr, as DEVICE_NET0.
+//
+// What it offers is the interface in drivers/netdev/netdev.h.
+#ifndef TAP_H
+#define TAP_H
+
+#include <stdint.h>
+#include "gate.h"
+#include "errors.h"
+
+GATE(tap) int tap_init(uint32_t generation, int persist_valid);
+
+#endif
