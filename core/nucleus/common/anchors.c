@@ -14,6 +14,7 @@ struct anchor { uint64_t sp, limit; };
 static struct anchor anchors[THREAD_MAX][DOMAIN_MAX];
 
 static uint64_t *alias(uint64_t address) { return (uint64_t *)(address + ALIAS_OFFSET); }
+static uint64_t *slot(uint32_t domain, uint32_t offset) { return alias(domain_table[domain].slots + offset); }
 
 void anchors_prepare(uint32_t thread) {
     for (uint32_t d = DOMAIN_MONITOR; d < domain_count; d++) {

@@ -4,7 +4,7 @@
 // anchors.h - what the gates find in the slots: the part of both nuclei that is the same.
 //
 // Interface: anchors_prepare (empty stacks for a thread), anchors_save and anchors_load (the two halves of a switch),
-// tokens_draw (once, at boot). The platform gives slot() and random_word().
+// tokens_draw (once, at boot). The platform gives random_word().
 #ifndef NUCLEUS_ANCHORS_H
 #define NUCLEUS_ANCHORS_H
 
@@ -13,7 +13,6 @@
 #include "public.h"
 #include "slots_asm.h"
 
-uint64_t *slot(uint32_t domain, uint32_t offset); // the nucleus's view of a slot word
 uint64_t random_word(void);                       // unpredictable for every domain
 
 static inline uint64_t stack_top(uint32_t domain, uint32_t thread) {

@@ -7,8 +7,6 @@
 // and not in a ring-0 fault.
 #include "pc.h"
 
-uint64_t *slot(uint32_t domain, uint32_t offset) { return alias_of(domain_table[domain].slots + offset); }
-
 int64_t nucleus_wait(uint64_t deadline_ns, uint64_t devices) {
     for (;;) {
         if ((devices >> DEVICE_CONSOLE & 1) != 0 && console_is_ready()) return 1 << DEVICE_CONSOLE;

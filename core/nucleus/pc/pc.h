@@ -38,6 +38,7 @@ struct context *thread_interrupted(void);                // what an upcall inter
 struct hvm_start_info;
 void paging_start(const struct hvm_start_info *info);    // does not touch CR3's old tables afterwards
 static inline void *alias_of(uintptr_t address) { return (void *)(address + ALIAS_OFFSET); }
+static inline uint64_t *slot(uint32_t domain, uint32_t offset) { return alias_of(domain_table[domain].slots + offset); }
 // The alias of [address, +bytes) when all of it is inside one mapped range of domain memory, else NULL.
 void *alias_checked(uintptr_t address, size_t bytes);
 static inline struct public *public_writable(void) { return alias_of(PUBLIC_BASE); }
