@@ -29,6 +29,8 @@ void anchors_save(uint32_t thread) {
     for (uint32_t d = DOMAIN_MONITOR; d < domain_count; d++) anchors[thread][d].sp = *slot(d, SLOT_SP);
 }
 
+void anchors_set(uint32_t thread, uint32_t domain, uint64_t sp) { anchors[thread][domain].sp = sp; }
+
 void anchors_load(uint32_t thread) {
     for (uint32_t d = DOMAIN_MONITOR; d < domain_count; d++) {
         *slot(d, SLOT_SP) = anchors[thread][d].sp;

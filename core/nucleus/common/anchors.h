@@ -24,6 +24,7 @@ static inline uint64_t stack_base(uint32_t domain, uint32_t thread) { return sta
 void anchors_prepare(uint32_t thread);
 void anchors_save(uint32_t thread);
 void anchors_load(uint32_t thread);
+void anchors_set(uint32_t thread, uint32_t domain, uint64_t sp); // of a thread that does not run
 void tokens_draw(void);
 
 #endif

@@ -33,8 +33,6 @@ struct context {
 };
 
 struct thread {
-    uint64_t anchor[DOMAIN_MAX];                // SLOT_SP per domain while another thread runs
-    uint64_t limit[DOMAIN_MAX];
     uint64_t stack_pointer;                     // backend none: where it was switched away from
     struct context interrupted;                 // by a tick, while the monitor decides
 };

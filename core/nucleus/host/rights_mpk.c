@@ -9,6 +9,7 @@
 #include <asm/mman.h>
 #include <cpuid.h>
 #include <linux/utsname.h>
+#include "anchors.h"
 #include "host.h"
 
 #define NUCLEUS_STACK_BYTES 65536
@@ -52,15 +53,13 @@ void rights_protect(uint64_t address, size_t bytes, uint32_t pkey, bool writable
 }
 
 void rights_tokens(void) {
-    for (uint32_t e = 0; e < edge_count; e++) {
+    tokens_draw();
+    for (uint32_t e = 0; e < edge_count; e++) { // on host the nucleus is entered by full gates, with tokens like any other
         const struct edge *edge = &edge_table[e];
-        if (edge->kind < EDGE_FULL) continue;
-        uint64_t token;
-        random_bytes(&token, sizeof token);
+        if (edge->callee != DOMAIN_NUCLEUS) continue;
+        uint64_t token = random_word();
         *slot(edge->caller, SLOT_TOKENS + 8u * edge->caller_token) = token;
-        *slot(edge->callee, SLOT_TOKENS + 8u * edge->callee_token) = token;
-        if (edge->kind == EDGE_GIVE || edge->kind == EDGE_GIVES)
-            *slot(DOMAIN_MONITOR, SLOT_TOKENS + 8u * edge->monitor_token) = token;
+        *slot(DOMAIN_NUCLEUS, SLOT_TOKENS + 8u * edge->callee_token) = token;
     }
 }
 

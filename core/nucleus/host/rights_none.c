@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The Cloister authors
 
 // rights_none.c - backend none: no keys; a byte says whether the monitor is at work; code is known by where it lies.
+#include "anchors.h"
 #include "host.h"
 
 static uint8_t handler_stack[4096] __attribute__((aligned(16)));
@@ -36,7 +37,7 @@ void rights_resume(struct context *context) {
 }
 
 void rights_upcall(struct context *context, uint64_t kind, uint64_t argument, const struct context *interrupted) {
-    uint64_t below = threads[thread_current].anchor[DOMAIN_FIRST];
+    uint64_t below = stack_base(DOMAIN_FIRST, thread_current);
     // On the interrupted stack, below the red zone; on a ruined stack pointer only the report remains, from the top.
     if (interrupted && memory_is_mapped(interrupted->rsp - 4096, 4096)) below = ((interrupted->rsp - 128) & ~15ull) - 8;
     *context = (struct context){

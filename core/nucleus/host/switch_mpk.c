@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The Cloister authors
 
 // switch_mpk.c - the first frame of a thread: that of a monitor suspended in the gate to nucleus_thread_switch.
+#include "anchors.h"
 #include "host.h"
 #include "switch.h"
 
@@ -20,7 +21,7 @@ void switch_prepare(uint32_t thread, uint64_t base) {
     frame[1] = base;
     for (int i = 2; i < 8; i++) frame[i] = 0;
     frame[8] = (uint64_t)monitor_thread_start;
-    threads[thread].anchor[DOMAIN_MONITOR] = base - 80;
+    anchors_set(thread, DOMAIN_MONITOR, base - 80);
 }
 
 void switch_stacks(uint32_t previous, uint32_t next) { (void)previous, (void)next; }
