@@ -7,6 +7,7 @@
 // Nothing here follows an anchor: a domain can write what it likes into its own slots.
 #include "anchors.h"
 #include "errors.h"
+#include "random.h"
 
 #define STACK_RESERVE_BYTES 8192 // what a callee may use below the limit before it meets its guard page
 

@@ -4,7 +4,7 @@
 // anchors.h - what the gates find in the slots: the part of both nuclei that is the same.
 //
 // Interface: anchors_prepare (empty stacks for a thread), anchors_save and anchors_load (the two halves of a switch),
-// tokens_draw (once, at boot). The platform gives random_word().
+// tokens_draw (once, at boot).
 #ifndef NUCLEUS_ANCHORS_H
 #define NUCLEUS_ANCHORS_H
 
@@ -12,8 +12,6 @@
 #include "domain.h"
 #include "public.h"
 #include "slots_asm.h"
-
-uint64_t random_word(void);                       // unpredictable for every domain
 
 static inline uint64_t stack_top(uint32_t domain, uint32_t thread) {
     return STACKS_BASE + domain * (uint64_t)STACK_AREA_BYTES + (thread + 1) * (uint64_t)STACK_STRIDE;

@@ -11,12 +11,12 @@
 #include <linux/sched.h>
 #include "autoconf.h"
 #include "host.h"
+#include "random.h"
 
 const uint32_t config_tick_hz = CONFIG_TICK_HZ;
 const char *boot_program = "cloister";
 static char **boot_arguments;
 static int boot_argument_count;
-static uint64_t random_state[2];
 
 static size_t length(const char *text) {
     size_t n = 0;
@@ -51,15 +51,6 @@ void random_bytes(void *out, size_t bytes) {
     if (SYSCALL(__NR_getrandom, out, bytes, 0) != (int64_t)bytes) die_with("no random numbers from the kernel");
 }
 
-// xorshift128+, seeded by the kernel: nonces are used once and never seen by a domain, so that its outputs stay hidden.
-uint64_t random_word(void) {
-    uint64_t a = random_state[0], b = random_state[1];
-    random_state[0] = b;
-    a ^= a << 23;
-    random_state[1] = a ^ b ^ (a >> 17) ^ (b >> 26);
-    return random_state[1] + b;
-}
-
 const char *boot_value(const char *key) {
     size_t n = length(key);
     for (int i = 1; i < boot_argument_count; i++) {
@@ -91,7 +82,9 @@ __attribute__((noreturn, used)) void nucleus_main(uint64_t *stack) {
         if (!has_value) die_with("arguments are key=value pairs, for example tap=ck0 ip=10.7.0.2/24 port=6379");
     }
     rights_check_machine();
-    random_bytes(random_state, sizeof random_state);
+    uint64_t seed[2];
+    random_bytes(seed, sizeof seed);
+    random_seed(seed);
     // One CPU: slots are per CPU, and there is one set of them.
     uint64_t cpus[16] = {0};
     if (SYSCALL(__NR_sched_getaffinity, 0, sizeof cpus, cpus) > 0) {

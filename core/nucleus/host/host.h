@@ -98,7 +98,6 @@ extern const char *boot_program;
 __attribute__((noreturn)) void die_with(const char *sentence);
 __attribute__((noreturn)) void nucleus_panic(const char *what, uint64_t value);
 void random_bytes(void *out, size_t bytes);
-uint64_t random_word(void);
 const char *boot_value(const char *key);       // from the command line, NULL when absent
 void device_open(void);
 void clock_start(void);

@@ -11,6 +11,7 @@
 #include <linux/utsname.h>
 #include "anchors.h"
 #include "host.h"
+#include "random.h"
 
 #define NUCLEUS_STACK_BYTES 65536
 #define PKEYS 15

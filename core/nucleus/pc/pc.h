@@ -15,6 +15,8 @@
 #include "public.h"
 #include "slots_asm.h"
 #include "../common/anchors.h"
+
+uint64_t cpu_entropy(void); // two words of it seed everything that must be unpredictable
 #include "layout_asm.h"
 
 // ---- everything that CPL 3 has in the CPU; entry.S builds it, context_enter (core/gates/resume_pc.S) consumes it ----
