@@ -26,6 +26,8 @@ BACKEND := $(if $(CONFIG_BACKEND_NONE),none,mpk)
 # ---- flags
 
 compiler-include := $(shell $(CC) -print-file-name=include)
+# What the compiler itself calls (128-bit division); members are linked per domain, like lib.
+compiler-runtime := $(shell $(CC) -print-libgcc-file-name)
 common-flags := -std=gnu11 -O2 -g -ffreestanding -fPIE -fvisibility=hidden -include core/include/hidden.h \
 	-mgeneral-regs-only -mno-red-zone -fno-omit-frame-pointer -fno-stack-protector -fno-asynchronous-unwind-tables \
 	-fcf-protection=none -fno-common -fno-strict-aliasing \
@@ -115,7 +117,7 @@ endef
 # ---- lib and the heap's client side: archives, linked per domain
 
 lib-src := $(wildcard lib/*.c lib/*.S)
-lib-uses := time
+lib-uses := time console
 heap-src := $(wildcard shared-heap/client*.c)
 shared-flags := $(common-flags) $(strict-flags) $(private-includes) $(call header-flags,$(lib-uses))
 $(O)/obj/lib/flags: FORCE
@@ -135,14 +137,14 @@ core-key := $(PLATFORM)-$(BACKEND)-$(shell cksum <$(D)/autoconf.h | cut -d' ' -f
 core-objects := $(O)/obj/core-$(core-key)
 monitor-uses := sched time
 monitor-src := $(call pick,$(sort $(wildcard core/monitor/*.c core/monitor/*.S shared-heap/monitor*.c)))
-nucleus-src := $(call pick,$(sort $(wildcard core/nucleus/$(PLATFORM)/*.c core/nucleus/$(PLATFORM)/*.S))) \
-	$(if $(filter pc,$(PLATFORM)),$(wildcard core/gates/resume_pc.S core/nucleus/common/*.c))
+nucleus-src := $(call pick,$(sort $(wildcard core/nucleus/common/*.c core/nucleus/common/*.S core/nucleus/$(PLATFORM)/*.c core/nucleus/$(PLATFORM)/*.S))) \
+	$(if $(filter pc,$(PLATFORM)),$(wildcard core/gates/resume_pc.S))
 monitor-flags := $(common-flags) $(strict-flags) $(private-includes) -I$(core-objects) -Icore/monitor $(call header-flags,$(monitor-uses))
 # The hosted nucleus speaks to Linux: it alone sees the system's headers (for numbers and structs; it links no libc).
 nucleus-flags := $(common-flags) $(strict-flags) $(if $(filter pc,$(PLATFORM)),$(private-includes),-Icore/include -Ishared-heap -Ilib) \
-	-I$(core-objects) -Icore/nucleus/$(PLATFORM)
+	-I$(core-objects) -Icore/nucleus/$(PLATFORM) -Icore/nucleus/common
 monitor-asflags := $(assembler-flags) -I$(core-objects) -Icore/monitor
-nucleus-asflags := $(assembler-flags) -I$(core-objects) -Icore/nucleus/$(PLATFORM)
+nucleus-asflags := $(assembler-flags) -I$(core-objects) -Icore/nucleus/$(PLATFORM) -Icore/nucleus/common
 
 $(core-objects)/autoconf.h: $(D)/autoconf.h
 	@mkdir -p $(@D)
@@ -184,7 +186,7 @@ define manifest-json
 "compile": $(call strings,$(CC) $(common-flags) $(strict-flags) $(private-includes)),
 "assemble": $(call strings,$(CC) $(assembler-flags)),
 "compiler_include": "$(compiler-include)",
-"archives": $(call strings,$(O)/obj/liblib.a $(O)/obj/libxheap.a),
+"archives": $(call strings,$(O)/obj/liblib.a $(O)/obj/libxheap.a $(compiler-runtime)),
 "disabled": $(call strings,$(filter-out $(enabled),$(components))), "disabled_headers": $(call strings,$(foreach name,$(filter-out $(enabled),$(components)),$($(name)-header))),
 "monitor": {"object": "$(core-objects)/monitor.o", "gate": "$(if $(CONFIG_MONITOR_GATE_LIGHT),light,full)", "stack_kib": $(CONFIG_MONITOR_STACK_KIB), "heap_kib": $(CONFIG_MONITOR_HEAP_KIB)},
 "nucleus": {"object": "$(core-objects)/nucleus.o"},

@@ -40,7 +40,7 @@ struct xheap_owner {           // owner table entry, 8 bytes, one per granule; o
 
 extern const volatile struct xheap_owner owner_table[ARENA_BYTES / XHEAP_GRANULE_BYTES]; // OWNER_TABLE_BASE
 extern const volatile uint8_t chunk_class[ARENA_BYTES / XHEAP_CHUNK_BYTES]; // class + 1, 0 = unused chunk; after it
-extern char arena[];           // ARENA_BASE
+#define arena ((char *)ARENA_BASE) // a constant: the heap lies beyond the reach of RIP-relative code
 
 // An object of at least bytes (1..XHEAP_OBJECT_MAX), owned by the calling domain; NULL when the heap or the domain's
 // quota is exhausted or bytes is out of range. Contents unspecified. Does not block.

@@ -1,0 +1,2 @@
+class VerifyError(Exception): pass
+def verify_image(path, plan, out): pass
