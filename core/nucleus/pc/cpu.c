@@ -89,7 +89,8 @@ void cpu_protect(void) {
     __asm__ volatile("mov %0, %%cr4" : : "r"(cr4) : "memory"); // the true point at which keys hold
 }
 
-// The seed of common/random.c: RDRAND, or where it is missing the TSC spread by SplitMix64's finaliser: then tokens are only as good as the clock.
+// The seed of common/random.c: RDRAND, or where it is missing the TSC spread by SplitMix64's finaliser: then tokens are
+// only as good as the clock.
 uint64_t cpu_entropy(void) {
     static uint64_t state;
     uint32_t leaf[4];

@@ -15,8 +15,7 @@
 #include "public.h"
 #include "slots_asm.h"
 #include "../common/anchors.h"
-
-uint64_t cpu_entropy(void); // two words of it seed everything that must be unpredictable
+#include "../common/random.h"
 #include "layout_asm.h"
 
 // ---- everything that CPL 3 has in the CPU; entry.S builds it, context_enter (core/gates/resume_pc.S) consumes it ----
@@ -48,6 +47,7 @@ static inline struct public *public_writable(void) { return alias_of(PUBLIC_BASE
 // ---- cpu.c ----
 void cpu_start(void);                                    // segments, traps, system call
 void cpu_protect(void);                                  // keys and the other guards; after paging_start
+uint64_t cpu_entropy(void);                              // two words of it seed everything that must be unpredictable
 
 // ---- devices.c ----
 void console_start(void);

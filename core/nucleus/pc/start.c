@@ -6,7 +6,6 @@
 // struct hvm_start_info is the boot protocol's (Xen's public/arch-x86/hvm/start_info.h, version 1). It and the command
 // line lie in low memory, so both are read before paging_start() takes low memory away.
 #include "pc.h"
-#include "../common/random.h"
 #include "start_info.h"
 
 void nucleus_main(const struct hvm_start_info *info);
@@ -21,7 +20,7 @@ void nucleus_main(const struct hvm_start_info *info) {
     cpu_start();
     paging_start(info);           // here low memory disappears
     cpu_protect();
-    const uint64_t seed[2] = {cpu_entropy(), cpu_entropy()};
+    const uint64_t seed[2] = { cpu_entropy(), cpu_entropy() };
     random_seed(seed);
     tokens_draw();
 
