@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # SPDX-FileCopyrightText: The Cloister authors
-"""audit.py - reads a built configuration's audit.json for the runners and the tests.
+"""audit.py - what a built configuration says about itself, for the runners and the tests.
 
-Interface: domains(folder) -> [{name, id, key, data_start, data_bytes, stack_bytes, ...}], the monitor included;
-domain(folder, name); domain_count(folder).
+Interface: domains(folder) -> [{name, id, pkey, stack_kib, heap_kib, components, data_start, data_bytes}], the monitor
+included and the nucleus not; domain(folder, name); domain_count(folder); load(folder) -> audit.json.
+data_start is where the slots lie; data and bss follow. It comes from the image itself, not from a promise about it.
 """
 import json
 import os
+
+from elftools.elf.elffile import ELFFile
 
 
 def load(folder):
@@ -15,7 +18,14 @@ def load(folder):
 
 
 def domains(folder):
-    return [row for row in load(folder)["domains"] if row["name"] != "nucleus"]
+    rows = [row for row in load(folder)["domains"] if row["name"] != "nucleus"]
+    with open(os.path.join(folder, "cloister.elf"), "rb") as image:
+        elf = ELFFile(image)
+        for row in rows:
+            data, bss = (elf.get_section_by_name(f".{kind}.{row['name']}") for kind in ("data", "bss"))
+            end = max(section["sh_addr"] + section["sh_size"] for section in (data, bss) if section)
+            row["data_start"], row["data_bytes"] = data["sh_addr"], end - data["sh_addr"]
+    return rows
 
 
 def domain(folder, name):
@@ -24,4 +34,4 @@ def domain(folder, name):
 
 def domain_count(folder):
     """Protection domains of components: the monitor and the nucleus are not counted."""
-    return len([row for row in domains(folder) if row["name"] != "monitor"])
+    return len([row for row in load(folder)["domains"] if row["name"] not in ("monitor", "nucleus")])

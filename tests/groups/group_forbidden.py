@@ -51,7 +51,7 @@ def accesses(rows):
                 continue
             for what, address in targets(victim):
                 for kind in ("read", "write"):
-                    yield culprit["name"], victim["name"], victim["key"], what, address, kind
+                    yield culprit["name"], victim["name"], victim["pkey"], what, address, kind
         yield culprit["name"], "monitor", PUBLIC_KEY, "owner-table", OWNER_TABLE_BASE, "write"
 
 

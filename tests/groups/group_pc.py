@@ -45,9 +45,9 @@ def forbidden():
     address = int(re.search(r"address=(0x[0-9a-f]+)", records[0])[1], 16)
     check(pong["data_start"] <= address < pong["data_start"] + pong["data_bytes"], f"{address:#x} is not pong's data")
     thread = re.search(r"thread=(\d+)", records[0])[1]
-    equal("fault record", records[0], f"FAULTREC domain=ping gen=1 kind=write address={address:#x} key={pong['key']} "
+    equal("fault record", records[0], f"FAULTREC domain=ping gen=1 kind=write address={address:#x} key={pong['pkey']} "
           f"owner=pong object='data' thread={thread} gate=ping_main caller=monitor")
-    check(ping["key"] != pong["key"], "both domains have one key")
+    check(ping["pkey"] != pong["pkey"], "both domains have one key")
     equal("exit status", status, 1)
 
 
