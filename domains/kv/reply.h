@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SPDX-FileCopyrightText: The Cloister authors
+
+// reply.h - where a command writes its answer, private to kv. Pure.
+//
+// A reply goes straight into the shared-heap object of this round's replies while there is room, else, and from then on,
+// into the connection's private buffer, so that the order stays.
+// Invariant: nothing goes to direct while the buffer holds something. After failed, the connection must be closed.
+#ifndef KV_REPLY_H
+#define KV_REPLY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "buffer.h"
+
+struct reply {
+    char *direct;
+    size_t direct_used, direct_room;
+    struct buffer *waiting;
+    size_t limit;     // most bytes that may wait: Redis' client-output-buffer-limit
+    bool failed;      // limit or heap exceeded: the answer is incomplete
+};
+
+void reply_bytes(struct reply *reply, const void *data, size_t bytes);
+void reply_text(struct reply *reply, const char *text);   // as it is: "+OK\r\n"
+void reply_bulk(struct reply *reply, const void *data, size_t bytes);
+void reply_integer(struct reply *reply, int64_t value);
+void reply_error(struct reply *reply, const char *text);  // "ERR ...", without "-" and line end
+
+#endif

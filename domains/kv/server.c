@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SPDX-FileCopyrightText: The Cloister authors
+
+// server.c - one round after the other: hand over a batch of replies, take a batch of events, execute.
+//
+// Replies of a round are gathered in one shared-heap object, at most one piece per connection, and cross to `net` in one
+// call together with the wish for events; received bytes arrive as objects of ours and are parsed where they lie.
+// Invariants: every object taken is freed in the round in which it came; whatever is read from the batch, which `net` and
+// everybody else can write, is read once and checked; a round never waits while the ready list holds a connection that can go on.
+#include "alloc.h"
+#include "boot.h"
+#include "clock.h"
+#include "connection.h"
+#include "kv.h"
+#include "log.h"
+#include "string.h"
+#include "thread.h"
+#include "xheap.h"
+
+#define PORT 6379
+#define BACKLOG 511            // Redis: tcp-backlog
+#define RETRY_NS 1000000       // how often to look whether `net` is back
+#define REPLIES_BYTES XHEAP_OBJECT_MAX
+#define RESERVE_SHIFT 3        // one eighth of the heap is not for the store, but for connections and what waits there
+
+struct gathered {              // private twin of a net_send
+    net_socket_t socket;
+    uint32_t offset, bytes;
+    bool from_output;          // a copy: output keeps the bytes until they are sent
+    bool close;
+};
+
+static struct store store;
+static struct connection_table connections;
+static struct net_batch *batch; // shared heap
+static char *replies;           // shared heap
+static struct gathered sends[NET_SENDS_MAX];
+static struct net_event events[NET_EVENTS_MAX];
+static char *objects[NET_EVENTS_MAX];
+static uint32_t send_count;
+static size_t replies_used;
+static uint64_t round_number;
+static uint32_t kv_generation;
+
+int kv_init(uint32_t generation, int persist_valid) {
+    (void)persist_valid;
+    size_t heap_bytes = heap_statistics().total_bytes, reserve = heap_bytes >> RESERVE_SHIFT;
+    kv_generation = generation;
+    store_open(&store, public_area.boot_random[0] ^ __builtin_ia32_rdtsc(), public_area.boot_random[1] ^ generation,
+               heap_bytes - reserve);
+    connections = (struct connection_table){.store = &store, .input_limit = reserve / 2, .output_limit = reserve / 2};
+    batch = xheap_alloc(sizeof(*batch));
+    replies = xheap_alloc(REPLIES_BYTES);
+    return batch && replies ? 0 : -ENOMEM;
+}
+
+static struct gathered *gather(net_socket_t socket, size_t bytes) {
+    sends[send_count] = (struct gathered){.socket = socket, .offset = (uint32_t)replies_used, .bytes = (uint32_t)bytes};
+    replies_used += bytes;
+    return &sends[send_count++];
+}
+
+// Lets connection execute requests; its replies become its entry in this round's sends when it may have one.
+static void feed(struct connection *connection, const char *input, size_t bytes) {
+    struct gathered *last = send_count ? &sends[send_count - 1] : NULL;
+    bool extend = last && last->socket == connection->socket && !last->from_output && !last->close;
+    bool fresh = connection->round != round_number && send_count < NET_SENDS_MAX && !connection->blocked;
+    size_t room = extend || fresh ? REPLIES_BYTES - replies_used : 0;
+    size_t used = connection_input(&connections, connection, input, bytes, replies + replies_used, room);
+    if (!used)
+        return;
+    if (extend) {
+        last->bytes += (uint32_t)used;
+        replies_used += used;
+    } else {
+        gather(connection->socket, used);
+        connection->round = round_number;
+    }
+}
+
+// Adds what waits in the ready connections to this round's sends. Returns whether some of them need another round at once.
+static bool gather_ready(void) {
+    bool more = false;
+    for (struct connection *connection = connections.first_ready, *next; connection; connection = next) {
+        next = connection->next;
+        size_t room = REPLIES_BYTES - replies_used, waiting = buffer_bytes(&connection->output);
+        if (connection->round == round_number || send_count == NET_SENDS_MAX || (waiting && !room)) {
+            more = true;
+        } else if (waiting) {
+            size_t bytes = waiting < room ? waiting : room;
+            memcpy(replies + replies_used, buffer_first(&connection->output), bytes);
+            gather(connection->socket, bytes)->from_output = true;
+            connection->round = round_number;
+            more |= bytes < waiting || connection->stalled || connection->closing;
+        } else if (connection->closing) {
+            gather(connection->socket, 0)->close = true;
+            connection->round = round_number;
+        } else {
+            feed(connection, NULL, 0); // was stalled, and its replies have gone
+            more |= connection->ready;
+        }
+    }
+    return more;
+}
+
+// What became of one send.
+static void settle_send(const struct gathered *send, int32_t result) {
+    struct connection *connection = connection_find(&connections, send->socket);
+    if (!connection)
+        return;
+    if (result < 0 || send->close) {
+        connection_drop(&connections, connection);
+        return;
+    }
+    uint32_t moved = (uint32_t)result < send->bytes ? (uint32_t)result : send->bytes;
+    connection->blocked = moved < send->bytes;
+    if (send->from_output) {
+        buffer_consume(&connection->output, moved);
+    } else if (connection->blocked &&
+               !buffer_prepend(&connection->output, replies + send->offset + moved, send->bytes - moved,
+                               connections.output_limit)) {
+        connection->closing = true;
+        connection->blocked = false;
+        buffer_consume(&connection->output, buffer_bytes(&connection->output));
+    }
+    connection_settle(&connections, connection);
+}
+
+// A handle that we do not know: left over from the generation before ours, or just closed. Either way we are done with it.
+static void refuse(net_socket_t socket) {
+    if (send_count < NET_SENDS_MAX)
+        gather(socket, 0)->close = true;
+}
+
+static void handle_event(const struct net_event *event, const char *object) {
+    struct connection *connection = connection_find(&connections, event->socket);
+    switch (event->kind) {
+    case NET_ACCEPTED:
+        if (!connection_open(&connections, event->socket))
+            refuse(event->socket);
+        break;
+    case NET_RECEIVED:
+        if (!connection) {
+            refuse(event->socket);
+            break;
+        }
+        size_t room = object ? xheap_room(object) : 0;
+        if (event->offset > room || event->bytes > room - event->offset) { // lost with a dead `net`, or a lie
+            connection->closing = true;
+            connection_settle(&connections, connection);
+        } else {
+            feed(connection, object + event->offset, event->bytes);
+        }
+        break;
+    case NET_WRITABLE:
+        if (connection) {
+            connection->blocked = false;
+            connection_settle(&connections, connection);
+        }
+        break;
+    case NET_CLOSED:
+        if (connection)
+            connection_drop(&connections, connection);
+        break;
+    }
+}
+
+static void free_object(char *object) {
+    int result = object ? xheap_free(object) : 0;
+    (void)result; // not ours after all: nothing to give back
+}
+
+// Hands over the sends, takes the events and handles them; these gather the sends of the next round. Returns 0 or the
+// error of net_exchange.
+static int exchange(void) {
+    bool more = gather_ready();
+    for (uint32_t i = 0; i < send_count; i++)
+        batch->sends[i] = (struct net_send){.socket = sends[i].socket, .offset = sends[i].offset, .bytes = sends[i].bytes,
+                                            .close = sends[i].close};
+    batch->deadline_ns = more ? 0 : DEADLINE_NEVER;
+    batch->send_count = send_count;
+    batch->event_count = NET_EVENTS_MAX;
+    int taken = net_exchange(batch, replies_used ? replies : NULL, replies_used);
+    if (taken < 0)
+        return taken;
+    uint32_t event_count = taken < NET_EVENTS_MAX ? (uint32_t)taken : NET_EVENTS_MAX;
+    memcpy(events, batch->events, event_count * sizeof(events[0]));
+    for (uint32_t i = 0; i < event_count; i++) // before anything else calls a gate that gives
+        objects[i] = events[i].kind == NET_RECEIVED ? xheap_take(events[i].object) : NULL;
+    for (uint32_t i = 0; i < send_count; i++)
+        settle_send(&sends[i], *(volatile int32_t *)&batch->sends[i].result);
+    send_count = 0;
+    replies_used = 0;
+    round_number++;
+    for (uint32_t i = 0; i < event_count; i++)
+        handle_event(&events[i], objects[i]);
+    for (uint32_t i = 0; i < event_count; i++)
+        free_object(objects[i]);
+    return 0;
+}
+
+// Listens, as soon as `net` is there. Returns 0, or an error that waiting does not cure.
+static int listen_again(uint16_t port) {
+    connection_table_clear(&connections);
+    send_count = 0;
+    replies_used = 0;
+    for (;;) {
+        int listener = net_listen(port, BACKLOG);
+        if (listener > 0 || (listener == -EADDRINUSE && kv_generation > 0)) // ours, from before our restart
+            return 0;
+        if (listener == -EINVAL || listener == -EADDRINUSE)
+            return listener;
+        int slept = thread_sleep_until(time_now_ns() + RETRY_NS);
+        if (slept < 0)
+            return slept;
+    }
+}
+
+int kv_main(void) {
+    uint16_t port = (uint16_t)boot_number("port", PORT);
+    for (;;) {
+        int result = listen_again(port);
+        if (result < 0) {
+            log_line("kv: cannot listen on port %u: error %d", port, -result);
+            return result;
+        }
+        log_line("kv: ready on port %u, %zu MiB for data", port, store.limit_bytes >> 20);
+        do
+            result = exchange();
+        while (result >= 0 || result == -ENOSTACK);
+        log_line("kv: net failed with error %d; %zu keys kept", -result, store_count(&store));
+    }
+}
