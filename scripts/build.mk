@@ -194,7 +194,7 @@ define manifest-json
 $(subst $(newline)$(newline),$(comma)$(newline),$(foreach name,$(enabled),$(call component-json,$(name))$(newline)$(newline))){}]}
 endef
 $(file >$(D)/manifest.json.new,$(manifest-json))
-$(shell cmp -s $(D)/manifest.json.new $(D)/manifest.json || mv $(D)/manifest.json.new $(D)/manifest.json)
+$(shell cmp -s $(D)/manifest.json.new $(D)/manifest.json && rm $(D)/manifest.json.new || mv $(D)/manifest.json.new $(D)/manifest.json)
 
 image-scripts := $(addprefix scripts/,image.py gategen.py prototypes.py stubs.py tables.py layout.py verify.py symbols.py objects.py)
 public-headers := $(wildcard core/include/*.h shared-heap/*.h) $(foreach name,$(enabled),$($(name)-header))

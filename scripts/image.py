@@ -64,8 +64,10 @@ class Image:
         """The tables name labels inside gates."""
         wanted = objects.object_symbols(self.path("gates.o")).local
         names = [f"{e.label}_{word}" for e in self.plan.edges for word in tables.EDGE_LABELS]
-        self.write("gates.labels", "".join(f"{name}\n" for name in names if name in wanted))
-        objects.run(["objcopy", "--globalize-symbols=gates.labels", "gates.o"], self.out)
+        names = [name for name in names if name in wanted]
+        self.write("gates.labels", "".join(f"{name}\n" for name in names))
+        if names:
+            objects.run(["objcopy", "--globalize-symbols=gates.labels", "gates.o"], self.out)
         self.gate_symbols = objects.object_symbols(self.path("gates.o"))
 
     # ---- one object per domain
