@@ -40,12 +40,10 @@ static char *objects[NET_EVENTS_MAX];
 static uint32_t send_count;
 static size_t replies_used;
 static uint64_t round_number;
-static uint32_t kv_generation;
 
 int kv_init(uint32_t generation, int persist_valid) {
     (void)persist_valid;
     size_t heap_bytes = heap_statistics().total_bytes, reserve = heap_bytes >> RESERVE_SHIFT;
-    kv_generation = generation;
     store_open(&store, public_area.boot_random[0] ^ __builtin_ia32_rdtsc(), public_area.boot_random[1] ^ generation,
                heap_bytes - reserve);
     connections = (struct connection_table){.store = &store, .input_limit = reserve / 2, .output_limit = reserve / 2};
@@ -126,7 +124,7 @@ static void settle_send(const struct gathered *send, int32_t result) {
     connection_settle(&connections, connection);
 }
 
-// A handle that we do not know: left over from the generation before ours, or just closed. Either way we are done with it.
+// A handle that we do not know: we just closed it, or had no memory for it. Either way we are done with it.
 static void refuse(net_socket_t socket) {
     if (send_count < NET_SENDS_MAX)
         gather(socket, 0)->close = true;
@@ -206,7 +204,7 @@ static int listen_again(uint16_t port) {
     replies_used = 0;
     for (;;) {
         int listener = net_listen(port, BACKLOG);
-        if (listener > 0 || (listener == -EADDRINUSE && kv_generation > 0)) // ours, from before our restart
+        if (listener > 0)
             return 0;
         if (listener == -EINVAL || listener == -EADDRINUSE)
             return listener;
@@ -224,7 +222,7 @@ int kv_main(void) {
             log_line("kv: cannot listen on port %u: error %d", port, -result);
             return result;
         }
-        log_line("kv: ready on port %u, %zu MiB for data", port, store.limit_bytes >> 20);
+        log_line("kv: port %u, %zu MiB for data: ready", port, store.limit_bytes >> 20);
         do
             result = exchange();
         while (result >= 0 || result == -ENOSTACK);
