@@ -132,10 +132,11 @@ class Image:
         self.link("cloister.elf")
         layout.finish(self.path("cloister.elf"), self.plan)
         os.remove(self.path("pass1.elf"))
-        verify.verify_image(self.path("cloister.elf"), self.plan, self.out)
+        audit = tables.audit(self.plan)
         with open(os.path.join(self.manifest["out"], "audit.json"), "w", encoding="utf-8") as out:
-            json.dump(tables.audit(self.plan), out, indent=1)
+            json.dump(audit, out, indent=1)
             out.write("\n")
+        verify.verify_image(self.path("cloister.elf"), audit, self.path("gates.o"))
         os.replace(self.path("cloister.elf"), os.path.join(self.manifest["out"], "cloister.elf"))
 
 
