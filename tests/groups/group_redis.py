@@ -106,8 +106,8 @@ def run_raw(running, data, wanted, piece):
 
 
 def run_nc(running):
-    done = running.command(["nc", "-q", "1", "-w", "5", system.ADDRESS, str(system.PORT)], data="PING\r\nGET a\r\n")
-    equal("nc", done.stdout.split("\r\n")[0], "+PONG")
+    done = running.command(["nc", "-q", "1", "-w", "5", system.ADDRESS, str(system.PORT)], data=b"PING\r\nGET no-such-key\r\n")
+    equal("nc", done.stdout, b"+PONG\r\n$-1\r\n")
 
 
 class Shared:
