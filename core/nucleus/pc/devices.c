@@ -99,7 +99,10 @@ _Noreturn void die_with(const char *sentence) {
 }
 
 _Noreturn void nucleus_panic(const char *what, uint64_t value) {
+    static bool is_panic;
     char digits[] = "0x0000000000000000\n";
+    if (is_panic) machine_end(EXIT_PANIC); // the report itself trapped
+    is_panic = true;
     for (int i = 17; i >= 2; i--, value >>= 4) digits[i] = "0123456789abcdef"[value & 15];
     say("\nPANIC nucleus: ");
     say(what);
