@@ -16,9 +16,8 @@
 #include "random.h"
 #include "socket.h"
 #include "thread.h"
+#include "timers.h"
 #include "lwip/init.h"
-#include "lwip/tcp.h"
-#include "lwip/timeouts.h"
 
 #define NS_PER_MS 1000000ull
 #define POLL_ROUNDS_MAX 4         // batches of frames per poll, so that senders cannot keep an application waiting
@@ -27,9 +26,7 @@
 
 static uint64_t waiting; // bit = thread that waits in net_exchange()
 
-// ---- what lwIP asks of its platform ----
-
-u32_t sys_now(void) { return (u32_t)(time_now_ns() / NS_PER_MS); }
+// ---- what lwIP asks of its platform, beside timers.c and random.c ----
 
 void *net_calloc(size_t count, size_t bytes) {
     return bytes != 0 && count > SIZE_MAX / bytes ? NULL : heap_zalloc(count * bytes);
@@ -42,7 +39,7 @@ static void stack_poll(uint32_t owner, uint32_t wanted) {
     (void)link_flush();
     for (int round = 0; round < POLL_ROUNDS_MAX && socket_pending(owner) < wanted && link_receive(); round++) {
     }
-    sys_check_timeouts();
+    timers_run();
     (void)link_flush();
 }
 
@@ -52,15 +49,13 @@ static void wake_others(uint32_t self) {
         (void)!event_signal((uint32_t)link_event());
 }
 
+static uint64_t earlier(uint64_t one_ns, uint64_t other_ns) { return one_ns < other_ns ? one_ns : other_ns; }
+
 // When something has to be done even if no frame comes.
 static uint64_t next_timer_ns(uint64_t now_ns) {
-    const u32_t sleep_ms = sys_timeouts_sleeptime();
-    if (!link_flush())
-        return now_ns + RETRY_MS * NS_PER_MS;
-    return sleep_ms == SYS_TIMEOUTS_SLEEPTIME_INFINITE ? DEADLINE_NEVER : now_ns + sleep_ms * NS_PER_MS;
+    const uint64_t due_ns = timers_next_ns();
+    return link_flush() ? due_ns : earlier(due_ns, now_ns + RETRY_MS * NS_PER_MS);
 }
-
-static uint64_t earlier(uint64_t one_ns, uint64_t other_ns) { return one_ns < other_ns ? one_ns : other_ns; }
 
 // Polls until there is an event for self or the deadline is past.
 static void wait_for_events(uint32_t self, uint32_t wanted, uint64_t deadline_ns) {
@@ -93,6 +88,7 @@ int net_init(uint32_t generation, int persist_valid) {
     (void)persist_valid;
     random_init(); // first: lwIP draws its first port
     lwip_init();
+    timers_init();
     socket_init();
     return link_init();
 }

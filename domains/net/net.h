@@ -24,9 +24,9 @@ typedef uint32_t net_socket_t; // generation << 16 | index; 0 is never valid
 enum net_event_kind {
     NET_ACCEPTED, // socket is a new connection of listener
     NET_RECEIVED, // [offset, +bytes) of xheap_take(object) arrived; consecutive events may share neither object nor order
-    NET_WRITABLE, // room again after a send that moved fewer bytes than asked
-    NET_CLOSED,   // the peer closed or reset, or time-out: the handle is dead, no event follows. Never in the same batch
-                  // as the connection's last data, so that a peer that only shut down its sending half gets an answer
+    NET_WRITABLE, // room again after a send that moved fewer bytes than asked; until then the connection has no events
+    NET_CLOSED,   // the peer closed or reset, or time-out: the handle is dead, no event follows. Never in the batch of the
+                  // connection's last data: a peer that shut down only its sending half still gets the answer to it
 };
 
 struct net_event {

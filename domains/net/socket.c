@@ -38,7 +38,8 @@ struct socket {
     bool is_ready;              // in the owner's list
     bool is_new;                // NET_ACCEPTED is queued
     bool has_ended;             // NET_CLOSED is queued
-    bool wants_room, has_room;  // a send was cut short; NET_WRITABLE is queued
+    bool is_paused;             // a send was cut short: its events wait, uncounted, until there is room again
+    bool has_room;              // NET_WRITABLE is queued
     bool is_output_due;
 };
 
@@ -106,10 +107,32 @@ static void ready_remove(struct socket *socket) {
 
 static void event_queued(struct socket *socket) {
     socket->events++;
+    if (socket->is_paused)
+        return;
     owners[socket->owner].events++;
     fresh_owners |= 1ull << socket->owner;
     if (!socket->is_ready)
         ready_insert(socket);
+}
+
+// An application that cannot send its answers gets no further requests of that connection: what it must hold stays
+// bounded, and the peer's window closes.
+static void socket_pause(struct socket *socket) {
+    socket->is_paused = true;
+    owners[socket->owner].events -= socket->events;
+    if (socket->is_ready)
+        ready_remove(socket);
+}
+
+static void socket_resume(struct socket *socket) {
+    if (!socket->is_paused)
+        return;
+    socket->is_paused = false;
+    owners[socket->owner].events += socket->events;
+    if (socket->events > 0) {
+        fresh_owners |= 1ull << socket->owner;
+        ready_insert(socket);
+    }
 }
 
 static void event_delivered(struct socket *socket) {
@@ -137,6 +160,7 @@ static void socket_free(struct socket *socket) {
         accept_done(socket->listener);
     while (socket->rx_first != NULL)
         (void)pbuf_free(&frame_unqueue(socket)->body.pbuf);
+    socket_resume(socket);
     if (socket->is_ready)
         ready_remove(socket);
     owners[socket->owner].events -= socket->events;
@@ -219,7 +243,7 @@ static err_t on_received(void *argument, struct tcp_pcb *pcb, struct pbuf *chain
 }
 
 static void room_queue(struct socket *socket) {
-    socket->wants_room = false;
+    socket_resume(socket);
     socket->has_room = true;
     event_queued(socket);
 }
@@ -227,7 +251,7 @@ static void room_queue(struct socket *socket) {
 static err_t on_sent(void *argument, struct tcp_pcb *pcb, u16_t bytes) {
     struct socket *socket = argument;
     (void)bytes;
-    if (socket->wants_room && tcp_sndbuf(pcb) >= TCP_SNDLOWAT)
+    if (socket->is_paused && tcp_sndbuf(pcb) >= TCP_SNDLOWAT)
         room_queue(socket);
     return ERR_OK;
 }
@@ -235,7 +259,7 @@ static err_t on_sent(void *argument, struct tcp_pcb *pcb, u16_t bytes) {
 // Twice a second: a send may have been cut short because memory was scarce, with nothing of its own in flight.
 static err_t on_poll(void *argument, struct tcp_pcb *pcb) {
     struct socket *socket = argument;
-    if (socket->wants_room && tcp_sndbuf(pcb) > 0)
+    if (socket->is_paused && tcp_sndbuf(pcb) > 0)
         room_queue(socket);
     return ERR_OK;
 }
@@ -245,6 +269,7 @@ static void on_error(void *argument, err_t error) {
     struct socket *socket = argument;
     (void)error;
     socket->pcb = NULL;
+    socket_resume(socket);
     if (socket->is_new) {
         socket_free(socket); // the application never heard of it
     } else if (!socket->has_ended) {
@@ -376,8 +401,8 @@ int socket_send(uint32_t owner, net_socket_t handle, const void *data, uint32_t 
         queued += part;
     }
     if (queued < bytes) {
-        if (!socket->has_room)
-            socket->wants_room = true;
+        if (!socket->is_paused && !socket->has_room)
+            socket_pause(socket);
     } else if (close) {
         socket_detach(socket, false); // sends what is queued, then FIN
         socket_free(socket);
@@ -444,7 +469,7 @@ static bool collect_frame(struct socket *socket, struct net_event *out) {
 // One socket's events, in order. Returns how many.
 static uint32_t collect_socket(struct socket *socket, struct net_event *out, uint32_t max) {
     uint32_t count = 0;
-    bool has_data = false;
+    bool has_answer = false; // the application may send because of what this batch tells it
     if (socket->is_new && count < max) {
         socket->is_new = false;
         accept_done(socket->listener);
@@ -453,18 +478,19 @@ static uint32_t collect_socket(struct socket *socket, struct net_event *out, uin
                                            .listener = socket->listener };
     }
     while (socket->rx_first != NULL && count < max && collect_frame(socket, &out[count])) {
-        has_data = true;
+        has_answer = true;
         count++;
     }
     if (socket->has_room && count < max) {
         socket->has_room = false;
         event_delivered(socket);
+        has_answer = true;
         out[count++] = (struct net_event){ .kind = NET_WRITABLE, .socket = handle_of(socket),
                                            .listener = socket->listener };
     }
-    // Not in the batch that carries the last data: the application may still answer that, and a peer that shut down
-    // only its own half still reads the answer.
-    if (socket->has_ended && socket->rx_first == NULL && !has_data && count < max) {
+    // Not in the batch that carries the last data or room: the application may still answer, and a peer that shut down only
+    // its own half still reads the answer.
+    if (socket->has_ended && socket->rx_first == NULL && !has_answer && count < max) {
         out[count++] = (struct net_event){ .kind = NET_CLOSED, .socket = handle_of(socket),
                                            .listener = socket->listener };
         socket_detach(socket, false);

@@ -15,7 +15,7 @@
 #define SYS_LIGHTWEIGHT_PROT 0 // the component lock is the only one
 #define LWIP_SOCKET 0
 #define LWIP_NETCONN 0
-#define LWIP_TIMERS 1
+#define LWIP_TIMERS 0 // timers.c instead
 
 #define LWIP_IPV4 1
 #define LWIP_IPV6 0
