@@ -112,9 +112,6 @@ def callee_stub(function, body):
                       f"        memcpy(copy_{p.name}, {p.name}, bytes_{p.name}); // the one time that shared bytes are read",
                       f"        arrived_{p.name} = copy_{p.name};",
                       "    }"]
-    if function.give:
-        lines += [f"    const int gate_given = xheap_give_arrived({function.parameters[0].name});",
-                  "    if (gate_given < 0) return gate_given;"]
     call = f"{body}({arguments(function, changed)})"
     if function.gives:
         lines += ["    xheap_pass_open();", f"    const int64_t gate_result = {call};",

@@ -39,7 +39,7 @@ static void close_level(struct pass *pass) {
 int xheap_pass(void *object) {
     struct pass *pass = mine();
     if (!pass->depth || pass->count - pass->base == GIVE_MAX || pass->count == PASSED_MAX) return -E2BIG;
-    int error = xheap_give_begin(object);
+    int error = xheap_may_give(object);
     if (error) return error;
     for (uint32_t i = 0; i < pass->count; i++)
         if (pass->passed[i] == object) return -EBUSY;

@@ -66,9 +66,14 @@ static inline bool xheap_contains(const void *address) {
 int xheap_check(const void *address, size_t bytes);
 int xheap_lend_begin(const void *address, size_t bytes);
 void xheap_lend_end(const void *address);
-// For generated stubs of a give parameter: 0 when address is an object that this domain owns and has not lent
-// (-EINVAL, -EPERM, -EBUSY otherwise), on the caller's side; on the callee's side, after the gate moved it.
+// For generated stubs of a give parameter, on the caller's side: 0, -EINVAL outside the heap, -ESTALE when this domain
+// freed it, -EBUSY while it is lent. The gate itself refuses (-EPERM) what the caller does not own and what is no
+// object's start, so the callee need not look again.
 int xheap_give_begin(const void *address);
+// 0 when address is the start of an object that this domain owns, has not freed and has not lent; -EINVAL, -EPERM,
+// -ESTALE, -EBUSY otherwise.
+int xheap_may_give(const void *address);
+// 0 when address is the start of an object that this domain owns: it arrived.
 int xheap_give_arrived(const void *address);
 
 // In a GATE_GIVES function: hands an own object to the caller; returns the index (0..GIVE_MAX-1) under which the

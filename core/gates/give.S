@@ -21,16 +21,18 @@
     jne  gate_die
 .endm
 
-// object: address -> granule index, or a jump to refuse when it is no arena address or no granule's start. base = ARENA_BASE,
-// rcx = 0 masks the index on a mispredicted path.
-.macro GRANULE_OF object base refuse
+// Address -> granule index. The rotation turns the low eight bits, which must be zero, into the top ones, so that one
+// comparison refuses foreign addresses and interior pointers alike. base = ARENA_BASE.
+.macro GRANULE_OF object base
     sub  \base, \object
-    cmp  $ARENA_BYTES, \object
+    ror  $8, \object
+.endm
+
+// Whatever computed the index. rcx = 0 masks it on a mispredicted path.
+.macro GRANULE_CHECK object refuse
+    cmp  $(ARENA_BYTES / 256), \object
     jae  \refuse
     cmovae %rcx, \object
-    test $255, \object
-    jnz  \refuse
-    shr  $8, \object
 .endm
 
 .macro GATE_GIVE label caller callee entry id arity results ctok ktok mtok cpkru kpkru cid kid
@@ -42,17 +44,21 @@
     mov  SLOT(\caller, TOKENS+8*\ctok), %r11
     FRAME_PUBLISH \caller
     COUNT \caller \ctok
-// FROM: above, malice at the WRPKRU.  PKRU: M from here to w1.  RSP is still A's and not used.
-    ENTER_MONITOR \label\()_wm \mtok
-    cmovne %rax, %rdi
     mov  %rdi, %r14
     movabs $ARENA_BASE, %r15
-    GRANULE_OF %r14 %r15 \label\()_refuse
+    GRANULE_OF %r14 %r15
+// FROM: above, malice at the WRPKRU.  PKRU: M from here to w1.  LIVE: r14 = granule, believed only after the check.
+// No masks on this phase: it reads nothing that is secret, and the next WRPKRU does not execute speculatively.
+    ENTER_MONITOR \label\()_wm \mtok
+    GRANULE_CHECK %r14 \label\()_refuse
     lea  owner_table(%rip), %r15
     cmpb $\cid, OWNER_DOMAIN(%r15,%r14,8)
     jne  \label\()_refuse
     incl OWNER_GENERATION(%r15,%r14,8)        // A's handles are dead from here
     movb $\kid, OWNER_DOMAIN(%r15,%r14,8)     // the true point at which ownership moves
+    movabs $ARENA_BASE, %rdi
+    shl  $8, %r14
+    add  %r14, %rdi                           // the address of what moved, whatever rdi said
     ENTER_CALLEE \label \callee \entry \id \arity \ktok \kpkru
 // FROM: B's return, malice.  LIVE: rax = result.  PKRU: B.
 \label\()_ret:
@@ -112,7 +118,8 @@
     jae  \label\()_moved
     mov  8(%r9,%r13,8), %rbx                  // read once
     mov  %rbx, %rbp
-    GRANULE_OF %rbp %r15 \label\()_skip
+    GRANULE_OF %rbp %r15
+    GRANULE_CHECK %rbp \label\()_skip
     cmpb $\kid, OWNER_DOMAIN(%r14,%rbp,8)
     jne  \label\()_skip
     incl OWNER_GENERATION(%r14,%rbp,8)

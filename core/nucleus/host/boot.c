@@ -35,13 +35,15 @@ void die_with(const char *sentence) {
 }
 
 // A bug in the nucleus or the monitor: nothing above can be trusted to report it.
-void nucleus_panic(const char *what, uint64_t value) {
-    char digits[19] = "0x0000000000000000";
-    for (int i = 17; i >= 2; i--, value >>= 4) digits[i] = "0123456789abcdef"[value & 15];
+void nucleus_panic_values(const char *what, const uint64_t *values, size_t count) {
     say("\nPANIC nucleus: ");
     say(what);
-    say(" ");
-    SYSCALL(__NR_write, 2, digits, 18);
+    for (size_t i = 0; i < count; i++) {
+        char digits[20] = " 0x0000000000000000";
+        uint64_t value = values[i];
+        for (int d = 18; d >= 3; d--, value >>= 4) digits[d] = "0123456789abcdef"[value & 15];
+        say(digits);
+    }
     say("\n");
     SYSCALL(__NR_exit_group, 70);
     __builtin_unreachable();

@@ -9,8 +9,10 @@
     .text
     .balign 64
     .globl nucleus_exit, nucleus_exit_stub, nucleus_exit_stub_end
-// FROM: sigreturn, nucleus_thread_continue, malice (whose first load faults).  PKRU: N.  LIVE: nothing.
+// void nucleus_exit(struct context *).  FROM: nucleus_thread_continue, malice (whose first access faults).  PKRU: N.
 nucleus_exit:
+    mov  %rdi, nucleus_target(%rip)           // here and not before: a signal in between would have set it for itself
+// FROM: above, sigreturn.  LIVE: nothing.
 nucleus_exit_stub:
     mov  nucleus_target(%rip), %r11
     mov  CONTEXT_SELECTOR(%r11), %al

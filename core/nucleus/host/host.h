@@ -68,7 +68,7 @@ extern char nucleus_syscall_site[];
 
 // exit.S
 extern char nucleus_exit_stub[], nucleus_exit_stub_end[];
-__attribute__((noreturn)) void nucleus_exit(void);
+__attribute__((noreturn)) void nucleus_exit(struct context *target);
 
 // memory.c
 void memory_map(void);
@@ -86,7 +86,7 @@ void rights_protect(uint64_t address, size_t bytes, uint32_t pkey, bool writable
 void rights_tokens(void);
 uint32_t rights_domain(uint32_t pkru, uint64_t rip);  // whose code was it
 bool rights_in_monitor(uint32_t domain);       // must a tick wait
-void rights_resume(struct context *context);   // make nucleus_target ready for exit.S
+void rights_resume(struct context *context);   // make it ready to be exit_*.S's target
 // A context that enters the monitor; interrupted is what it interrupts, NULL at boot.
 void rights_upcall(struct context *context, uint64_t kind, uint64_t argument, const struct context *interrupted);
 // lockdown_mpk.c, lockdown_none.c
@@ -96,7 +96,8 @@ void lockdown_seal(uint64_t address, size_t bytes);
 // boot.c
 extern const char *boot_program;
 __attribute__((noreturn)) void die_with(const char *sentence);
-__attribute__((noreturn)) void nucleus_panic(const char *what, uint64_t value);
+__attribute__((noreturn)) void nucleus_panic_values(const char *what, const uint64_t *values, size_t count);
+#define nucleus_panic(what, ...) nucleus_panic_values(what, (const uint64_t[]){__VA_ARGS__}, sizeof((const uint64_t[]){__VA_ARGS__}) / 8)
 void random_bytes(void *out, size_t bytes);
 const char *boot_value(const char *key);       // from the command line, NULL when absent
 void device_open(void);

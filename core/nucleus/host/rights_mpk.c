@@ -74,7 +74,6 @@ uint32_t rights_domain(uint32_t pkru, uint64_t rip) {
 bool rights_in_monitor(uint32_t domain) { return domain == DOMAIN_MONITOR || public_area.cpu.monitor_busy; }
 
 void rights_resume(struct context *context) {
-    nucleus_target = context;
     if (context->domain == DOMAIN_NUCLEUS) { // goes on inside the nucleus, with the selector as it was
         context->stub = 0;
         return;

@@ -31,7 +31,6 @@ bool rights_in_monitor(uint32_t domain) { return domain == DOMAIN_MONITOR; }
 
 // exit_none.S stores the selector field to monitor_busy.
 void rights_resume(struct context *context) {
-    nucleus_target = context;
     context->selector = context->domain != DOMAIN_FIRST;
     context->stub = 0;
 }

@@ -82,6 +82,7 @@ static void leave(struct ucontext *frame) {
 
 static void resume(struct context *context, struct ucontext *frame) {
     rights_resume(context);
+    nucleus_target = context; // signals are blocked until the kernel has left for the stub
     leave(frame);
 }
 
@@ -107,7 +108,7 @@ static void fault(int signal, const siginfo_t *info, struct ucontext *frame, str
     uint32_t kind = fault_kind(signal, info->si_code, &frame->uc_mcontext);
     bool has_address = kind == FAULT_READ || kind == FAULT_WRITE || kind == FAULT_EXECUTE;
     if (context->domain == DOMAIN_NUCLEUS || context->domain == DOMAIN_MONITOR)
-        nucleus_panic(context->domain == DOMAIN_NUCLEUS ? "fault in the nucleus at" : "fault in the monitor at", context->rip);
+        nucleus_panic(context->domain == DOMAIN_NUCLEUS ? "fault in the nucleus" : "fault in the monitor", signal, context->rip, (uint64_t)info->si_addr);
     *record = (struct fault){
         .kind = kind, .domain = context->domain, .thread = thread_current, .pkru = context->pkru,
         .pkey_fault = signal == SIGSEGV && (frame->uc_mcontext.err & 32) != 0,

@@ -3,4 +3,12 @@
 
 // step_step.c - CONFIG_TEST_STEP: every instruction that runs with the trap flag becomes a preemption point.
 #include "step.h"
-bool step_trap(struct context *context) { return (context->rflags & 0x100) != 0; }
+
+#define FLAG_TRAP 0x100u
+
+bool step_trap(struct context *context) {
+    static bool stepping; // the popf that clears the flag still traps once, with the flag already clear
+    bool asked = stepping || (context->rflags & FLAG_TRAP);
+    stepping = (context->rflags & FLAG_TRAP) != 0;
+    return asked;
+}

@@ -45,5 +45,5 @@ int nucleus_thread_continue(void) {
     struct context *context = &threads[thread_current].interrupted;
     *slot(DOMAIN_MONITOR, SLOT_SP) = context->monitor_anchor;
     rights_resume(context);
-    nucleus_exit();
+    nucleus_exit(context);
 }
