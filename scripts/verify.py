@@ -20,6 +20,7 @@ import sys
 from elftools.elf.elffile import ELFFile
 
 import objects
+from symbols import readable
 
 WRPKRU = b"\x0f\x01\xef"
 SITE = re.compile(r"^(?P<gate>\w+?)_(?P<half>w|w1|w2|wm)$")
@@ -73,7 +74,7 @@ class Verifier:
         section = next((name for name, start, size in self.sections if start <= address < start + size), "?")
         below = [p for p in self.places if p[0] <= address]
         value, _, name = below[-1] if below else (0, 0, "?")
-        return f"{section.removeprefix('.text.')}: {name}+{address - value:#x} ({address:#x})"
+        return f"{section.removeprefix('.text.')}: {readable(name)}+{address - value:#x}"
 
     def disassembly(self, address):
         """Around address, instruction by instruction, from the symbol that holds it."""
@@ -85,10 +86,11 @@ class Verifier:
         except objects.ToolError:
             return ""
         lines = [line for line in text.splitlines() if re.match(r"\s+[0-9a-f]+:", line)]
-        return "\n".join(lines[-6:])
+        here = [number for number, line in enumerate(lines) if int(line.split(":")[0], 16) <= address][-1:] or [0]
+        return "\n".join(lines[max(0, here[0] - 3):here[0] + 3])
 
     def refuse(self, what, address, advice):
-        raise VerifyError(f"{what} in {self.place(address)}\n{self.disassembly(address)}\n  {advice}")
+        raise VerifyError(f"{what} in {self.place(address)}\n  at {address:#x}:\n{self.disassembly(address)}\n  {advice}")
 
     # ---- the checks
 
