@@ -18,9 +18,9 @@ sys.dont_write_bytecode = True
 import bench_json
 import system
 
-ROUNDS = 5
+ROUNDS = 7
 CLIENTS = 30
-# (name, test, pipeline, seconds wanted per run). The number of requests follows from a short first run.
+# (name, test, pipeline). The number of requests follows from a short first run.
 WORKLOADS = [("GET", "get", 1), ("SET", "set", 1), ("GET, pipeline 16", "get", 16), ("SET, pipeline 16", "set", 16)]
 RUN_SECONDS = 1.0
 WARM_UP_REQUESTS = 20000

@@ -28,13 +28,14 @@ MAKEFILE = """components += illegal
 illegal-src := illegal.c
 illegal-header := domains/illegal/illegal.h
 illegal-uses := {uses}
-illegal-lock := reentrant
+illegal-lock := {lock}
+illegal-devices := {devices}
 """
 
 
 def parse(path):
     """{'expect': [lines], 'config': text, 'illegal.h': text, ...}"""
-    case = {"expect": [], "base": "separate", "uses": ""}
+    case = {"expect": [], "base": "separate", "uses": "", "lock": "reentrant", "devices": ""}
     part = None
     with open(path, encoding="utf-8") as text:
         for line in text:
@@ -60,7 +61,7 @@ def refused(path):
         out.write('CONFIG_NAME="illegal"\n' + case.get("config", ""))
     if "illegal.h" in case or "illegal.c" in case:
         os.makedirs(component)
-        files = {"Kconfig": KCONFIG, "Makefile": MAKEFILE.format(uses=case["uses"]),
+        files = {"Kconfig": KCONFIG, "Makefile": MAKEFILE.format(**{key: case[key] for key in ("uses", "lock", "devices")}),
                  "illegal.h": case.get("illegal.h", ""), "illegal.c": case.get("illegal.c", '#include "illegal.h"\n')}
         for name, text in files.items():
             with open(os.path.join(component, name), "w", encoding="utf-8") as out:

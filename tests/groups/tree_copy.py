@@ -2,9 +2,10 @@
 # SPDX-FileCopyrightText: The Cloister authors
 """tree_copy.py - a second copy of the tree, in another folder with another build folder, to try builds in.
 
-Interface: root() the copy (made once per run); out() its build folder; make(config, ...) -> (status, output).
+Interface: root() the copy (made once per run, gone at its end); out() its build folder; make(config, ...) -> (status, output).
 The copy holds what git would commit: tracked files and new ones that are not ignored.
 """
+import atexit
 import os
 import shutil
 import subprocess
@@ -16,9 +17,10 @@ BUILD_TIMEOUT_SECONDS = 600
 
 
 def root():
-    folder = os.path.join(common.TEST_OUT, "another-folder", "tree")
+    # Two runs at once must not share it.
+    folder = os.path.join(common.TEST_OUT, f"another-folder-{os.getpid()}", "tree")
     if not _made:
-        shutil.rmtree(os.path.dirname(folder), ignore_errors=True)
+        atexit.register(shutil.rmtree, os.path.dirname(folder), ignore_errors=True)
         listed = subprocess.run(["git", "-C", common.ROOT, "ls-files", "-z", "--cached", "--others",
                                  "--exclude-standard"], capture_output=True, timeout=60)
         # A tarball has no git: then everything but the build folder is copied.

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# SPDX-FileCopyrightText: The Cloister authors
+#
+# unit.mk - native tests of the code that needs no system: target `unit` builds them into $(O)/unit/.
+#
+# make -f tests/unit/unit.mk unit         build           make -f tests/unit/unit.mk check        build and run
+# The sources are those of the image, compiled with the sanitizers. fake.c stands for the public page and the monitor,
+# fake_heap.c for the private heap, so that the address sanitizer sees every block. A new test is one line here.
+
+O ?= build
+unit := $(O)/unit
+unit-tests := alloc boot command connection discipline format resp redis sched store string
+
+kv-pure := $(addprefix domains/kv/,buffer.c resp.c store.c reply.c command.c connection.c) lib/format.c
+test-alloc-src := lib/alloc.c
+test-boot-src := lib/boot.c
+test-command-src := $(kv-pure) tests/unit/fake_heap.c
+test-connection-src := $(kv-pure) tests/unit/fake_heap.c
+test-discipline-src := domains/time/discipline.c
+test-format-src := lib/format.c
+test-resp-src := domains/kv/resp.c lib/format.c tests/unit/fake_heap.c
+test-redis-src := $(kv-pure) tests/unit/fake_heap.c
+test-sched-src := domains/sched/sched.c
+test-store-src := domains/kv/store.c tests/unit/fake_heap.c
+test-string-src :=
+
+test-alloc-flags := -Wl,--defsym=domain_heap_start=heap_area -Wl,--defsym=domain_heap_end=heap_area+HEAP_AREA
+
+UNIT_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Werror -fno-omit-frame-pointer -fsanitize=address,undefined \
+	-fno-sanitize-recover=all $(addprefix -iquote ,lib core/include shared-heap domains/kv domains/net domains/time domains/sched)
+
+.PHONY: unit check
+unit: $(addprefix $(unit)/test_,$(unit-tests))
+
+check: unit
+	@for name in $(unit-tests); do $(unit)/test_$$name || exit 1; done
+
+# The fakes of the public page are aliases, which the address sanitizer cannot follow.
+$(unit)/fake.o: tests/unit/fake.c tests/unit/fake.h core/include/public.h
+	@mkdir -p $(@D)
+	gcc $(UNIT_CFLAGS) -fno-sanitize=all -c $< -o $@
+
+define unit-rule
+$(unit)/test_$(1): tests/unit/test_$(1).c $$(test-$(1)-src) $(unit)/fake.o tests/unit/unit.mk $(wildcard tests/unit/*.h lib/*.h lib/*.c domains/kv/*.h)
+	@mkdir -p $$(@D)
+	gcc $$(UNIT_CFLAGS) $$< $$(test-$(1)-src) $(unit)/fake.o -o $$@ $$(subst HEAP_AREA,1048576,$$(test-$(1)-flags)) -lcmocka
+endef
+$(foreach name,$(unit-tests),$(eval $(call unit-rule,$(name))))
