@@ -246,12 +246,13 @@ class Plan:
     # ---- who uses what
 
     def resolve(self):
+        self.providers = {name: member for member, symbols in self.archives.items() for name in symbols.defined}
         for domain in self.domains:
             self.resolve_domain(domain)
 
     def resolve_domain(self, domain):
         """Follows undefined names through lib, the heap's client side and the stubs to the functions of other components."""
-        providers = {name: member for member, symbols in self.archives.items() for name in symbols.defined}
+        providers = self.providers
         defined = set().union(*(c.symbols.defined for c in domain.components)) | LINKER_SYMBOLS | DOMAIN_SYMBOLS
         wanted = [(name, component) for component in domain.components for name in sorted(component.symbols.undefined)]
         if domain.id >= DOMAIN_FIRST and self.manifest["probe"]:
@@ -353,8 +354,7 @@ class Plan:
 
     def order_components(self):
         """Callees first; a cycle is cut where it is entered, by name."""
-        calls = {c.name: sorted({self.exports[n][1].name for n in c.symbols.undefined if n in self.exports} - {c.name})
-                 for c in self.components}
+        calls = {c.name: self.callees(c) for c in self.components}
         names = {c.name: c for c in self.components}
         done, out = set(), []
 
@@ -368,6 +368,18 @@ class Plan:
         for name in sorted(names):
             visit(name)
         self.components = out
+
+    def callees(self, component):
+        """Names of the components that it calls, by itself or through lib."""
+        wanted, seen, out = list(component.symbols.undefined), set(), set()
+        while wanted:
+            name = wanted.pop()
+            if name in self.exports:
+                out.add(self.exports[name][1].name)
+            elif name in self.providers and self.providers[name] not in seen:
+                seen.add(self.providers[name])
+                wanted += self.archives[self.providers[name]].undefined
+        return sorted(out - {component.name})
 
     def kind(self, function, provider):
         if not self.mpk:
