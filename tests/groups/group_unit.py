@@ -24,7 +24,7 @@ def build():
                            f"-j{os.cpu_count()}", f"O={common.system.out_folder()}", "unit"], env=environment,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300)
     check(done.returncode == 0, "the unit tests do not build\n" + common.tail(done.stdout.splitlines()))
-    return sorted(path for path in glob.glob(os.path.join(folder, "*")) if os.access(path, os.X_OK)
+    return sorted(path for path in glob.glob(os.path.join(folder, "test_*")) if os.access(path, os.X_OK)
                   and os.path.isfile(path))
 
 

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SPDX-FileCopyrightText: The Cloister authors
+
+// test_command.c - requests in, replies out: the commands and their errors, word by word.
+#include "talk.h"
+
+// Sends input whole and byte by byte; both times the replies must be expected.
+static void expect(const char *input, const char *expected) {
+    for (size_t piece = 1; piece <= 2; piece++) {
+        struct talk talk;
+        size_t bytes = strlen(input), step = piece == 1 ? 1 : bytes;
+        talk_open(&talk, 1 << 20, piece == 1 ? 3 : 65536);
+        for (size_t i = 0; i < bytes; i += step)
+            talk_feed(&talk, input + i, step);
+        talk_keep(&talk, talk.connection->closing ? "#" : "", talk.connection->closing ? 2 : 1); // with the NUL
+        assert_string_equal(talk.output, expected);
+        talk_close(&talk);
+    }
+}
+
+static void ping(void **state) {
+    (void)state;
+    expect("PING\r\n", "+PONG\r\n");
+    expect("ping hello\r\n", "$5\r\nhello\r\n");
+    expect("PING a b\r\n", "-ERR wrong number of arguments for 'ping' command\r\n");
+}
+
+static void set_get_del(void **state) {
+    (void)state;
+    expect("GET a\r\nSET a 1\r\nGET a\r\nSET a \"\"\r\nGET a\r\nDEL a a b\r\nGET a\r\nDEL a\r\n",
+           "$-1\r\n+OK\r\n$1\r\n1\r\n+OK\r\n$0\r\n\r\n:1\r\n$-1\r\n:0\r\n");
+    expect("SET a\r\nSET\r\nGET\r\nGET a b\r\nDEL\r\n",
+           "-ERR wrong number of arguments for 'set' command\r\n-ERR wrong number of arguments for 'set' command\r\n"
+           "-ERR wrong number of arguments for 'get' command\r\n-ERR wrong number of arguments for 'get' command\r\n"
+           "-ERR wrong number of arguments for 'del' command\r\n");
+    expect("SET a 1 EX 10\r\nGET a\r\n", "-ERR syntax error\r\n$-1\r\n");
+}
+
+static void incr(void **state) {
+    (void)state;
+    expect("INCR n\r\nINCR n\r\nGET n\r\n", ":1\r\n:2\r\n$1\r\n2\r\n");
+    expect("SET n -1\r\nINCR n\r\nSET n 9\r\nINCR n\r\nGET n\r\n", "+OK\r\n:0\r\n+OK\r\n:10\r\n$2\r\n10\r\n");
+    expect("SET n x\r\nINCR n\r\nSET n 9223372036854775807\r\nINCR n\r\nSET n 9223372036854775808\r\nINCR n\r\n",
+           "+OK\r\n-ERR value is not an integer or out of range\r\n"
+           "+OK\r\n-ERR increment or decrement would overflow\r\n"
+           "+OK\r\n-ERR value is not an integer or out of range\r\n");
+    expect("INCR\r\nINCR a b\r\n", "-ERR wrong number of arguments for 'incr' command\r\n"
+                                   "-ERR wrong number of arguments for 'incr' command\r\n");
+}
+
+static void unknown(void **state) {
+    (void)state;
+    expect("foo a b\r\n", "-ERR unknown command 'foo', with args beginning with: 'a' 'b' \r\n");
+    expect("CONFIG GET save\r\n", "-ERR unknown command 'CONFIG', with args beginning with: 'GET' 'save' \r\n");
+    expect("*2\r\n$3\r\na\rb\r\n$3\r\nc\nd\r\n", "-ERR unknown command 'a b', with args beginning with: 'c d' \r\n");
+}
+
+static void closes(void **state) {
+    (void)state;
+    expect("PING\r\nQUIT\r\nPING\r\n", "+PONG\r\n+OK\r\n#");
+    expect("POST / HTTP/1.1\r\nHost: x\r\n", "#");
+    expect("*1\r\n$4\r\nPING\r\n*x\r\nPING\r\n", "+PONG\r\n-ERR Protocol error: invalid multibulk length\r\n#");
+    expect("*1\r\n!\r\n", "-ERR Protocol error: expected '$', got '!'\r\n#");
+}
+
+static void out_of_memory(void **state) {
+    (void)state;
+    struct talk talk;
+    char request[2000], value[1000];
+    memset(value, 'v', sizeof(value));
+    talk_open(&talk, 50000, 65536);
+    for (int i = 0; i < 100; i++)
+        talk_feed(&talk, request, (size_t)sprintf(request, "*3\r\n$3\r\nSET\r\n$5\r\nk%04d\r\n$1000\r\n%.1000s\r\n", i, value));
+    assert_memory_equal(talk.output, "+OK\r\n", 5);
+    static const char refusal[] = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
+    assert_memory_equal(talk.output + talk.output_bytes - strlen(refusal), refusal, strlen(refusal));
+    talk.output_bytes = 0;
+    talk_feed(&talk, "PING\r\nDEL k0000\r\nSET a 1\r\nGET a\r\n", 35); // it stays up, and has room again
+    talk_keep(&talk, "", 1);
+    assert_string_equal(talk.output, "+PONG\r\n:1\r\n+OK\r\n$1\r\n1\r\n");
+    talk_close(&talk);
+}
+
+static void long_keys(void **state) {
+    (void)state;
+    for (int length = 250; length < 260; length++) {
+        char key[300], request[1200], expected[64] = "+OK\r\n$1\r\n1\r\n:1\r\n";
+        memset(key, 'k', sizeof(key));
+        sprintf(request, "SET %.*s 1\r\nGET %.*s\r\nDEL %.*s\r\n", length, key, length, key, length, key);
+        expect(request, expected);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(ping),    cmocka_unit_test(set_get_del),
+                                       cmocka_unit_test(incr),    cmocka_unit_test(unknown),
+                                       cmocka_unit_test(closes),  cmocka_unit_test(out_of_memory),
+                                       cmocka_unit_test(long_keys)};
+    return cmocka_run_group_tests_name("command", tests, NULL, NULL);
+}
