@@ -65,7 +65,7 @@ $(foreach name,$(components),$(eval $(call complete-component,$(name))))
 enabled := $(sort $(foreach name,$(components),$(if $(CONFIG_$($(name)-kconfig)),$(name))))
 
 # Header folders of a component or interface, whoever provides it: must not depend on the configuration.
-providers = $(foreach name,$(components),$(if $(filter $(1),$(name) $($(name)-provides)),$(name)))
+providers = $(strip $(foreach name,$(components),$(if $(filter $(1),$(name) $($(name)-provides)),$(name))))
 header-dirs = $(sort $(patsubst %/,%,$(dir $(foreach name,$(call providers,$(1)),$($(name)-header)))))
 header-flags = $(addprefix -I,$(foreach use,$(1),$(call header-dirs,$(use))))
 

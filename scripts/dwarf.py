@@ -1,18 +1,26 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # SPDX-FileCopyrightText: The Cloister authors
-"""dwarf.py - the signatures of an object's global functions, from its debug information.
+"""dwarf.py - what a linked object says about itself: the signatures of its global functions, and no section that has no place.
 
 Usage: dwarf.py OBJECT OUT.json, run once per object. OUT maps function -> {"parameters": [kind...], "result": kind},
 where a kind is "int4" (signed), "uint8", "pointer", "void", "struct", ...: what decides whether caller and callee agree on a register.
 Functions written in assembly have no signature and do not appear.
 """
 import json
+import os
 import sys
 
 from elftools.elf.elffile import ELFFile
 
 SIGNED = {5, 6, 13}      # DW_ATE_signed, _signed_char, _signed_fixed
 UNSIGNED = {2, 7, 8, 16} # DW_ATE_boolean, _unsigned, _unsigned_char, _UTF
+REFUSED = {
+    ".tdata": "no domain has a thread pointer; index an array by thread_self() instead of __thread",
+    ".tbss": "no domain has a thread pointer; index an array by thread_self() instead of __thread",
+    ".init_array": "nothing runs constructors; use the component's init",
+    ".fini_array": "nothing runs destructors",
+    ".persist": "data that survives a restart is not built yet; see CAVEATS.md",
+}
 TRANSPARENT = {"DW_TAG_typedef", "DW_TAG_const_type", "DW_TAG_volatile_type", "DW_TAG_restrict_type", "DW_TAG_atomic_type"}
 
 
@@ -42,9 +50,17 @@ def kind_of(die):
     return type_kind(die.get_DIE_from_attribute("DW_AT_type")) if "DW_AT_type" in die.attributes else "void"
 
 
+def check_sections(elf, path):
+    for section in elf.iter_sections():
+        for prefix, reason in REFUSED.items():
+            if section.name.startswith(prefix) and section["sh_size"]:
+                raise SystemExit(f"{os.path.basename(path)}: section {section.name}: {reason}")
+
+
 def signatures(path):
     with open(path, "rb") as file:
         elf = ELFFile(file)
+        check_sections(elf, path)
         if not elf.has_dwarf_info():
             return {}
         out = {}
