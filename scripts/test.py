@@ -14,7 +14,7 @@ sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)),
                 os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tests", "groups")]
 import ktap
 
-GROUPS = ["unit", "build", "illegal", "boot", "redis", "load", "step", "storm", "forbidden", "pc", "bench"]
+GROUPS = ["unit", "build", "illegal", "boot", "redis", "load", "step", "storm", "forbidden", "faults", "pc", "bench"]
 DEADLINE_SECONDS = 25 * 60
 
 
