@@ -30,7 +30,7 @@ IMAGE = $(shell $(KCONFIG_SCRIPT) folder $(select))/cloister.elf
 all:
 	@mkdir -p $(O)
 	@folder=`$(KCONFIG_SCRIPT) prepare $(select)` || exit 2; \
-	flock $(O)/.lock $(MAKE) -f scripts/build.mk D="$$folder"
+	flock $(O)/.lock $(MAKE) -f scripts/build.mk O=$(O) D="$$folder"
 
 %_defconfig: FORCE
 	@mkdir -p $(O)
@@ -48,7 +48,7 @@ savedefconfig: FORCE
 compile_commands.json: FORCE
 	@mkdir -p $(O)
 	@folder=`$(KCONFIG_SCRIPT) prepare $(select)` || exit 2; \
-	$(MAKE) -f scripts/build.mk D="$$folder" V=1 -nB | $(PYTHON) scripts/compile_commands.py $@
+	$(MAKE) -f scripts/build.mk O=$(O) D="$$folder" V=1 -nB | $(PYTHON) scripts/compile_commands.py $@
 	@echo "  WROTE   $@"
 
 clean:

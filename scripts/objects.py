@@ -24,7 +24,7 @@ def run(command, cwd=None, text_input=None):
     done = subprocess.run(command, cwd=cwd, input=text_input, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ToolError(f"{' '.join(command[:6])}{' ...' if len(command) > 6 else ''}\n{(done.stderr or done.stdout).strip()}")
-    if done.stderr and command[0] != "nm":       # nm reports archive members without symbols
+    if done.stderr and command[0] not in ("nm", "objdump"):   # they remark on empty members and tables
         sys.stderr.write(done.stderr)
     return done.stdout
 
