@@ -4,13 +4,14 @@
 
 Interface:
   Case(name, function, skip=reason)  function() returns nothing or a comment; raises Skip, or anything else: it failed
-  run(groups)                        groups: [(name, make_cases, parallel)]; returns the exit status
+  run(groups, deadline, report)      groups: [(name, make_cases, parallel)]; returns the exit status
 Invariant: every case ends in exactly one of passed, failed, skipped; a skip is never counted as passed, and a group
 whose cases cannot even be listed is one failure. Results come in the order of the list, also when run in parallel.
 It does not stop a case that hangs: cases bound everything that they wait for, and run() has one deadline behind them.
 """
 import concurrent.futures
 import faulthandler
+import os
 import subprocess
 import sys
 import time
@@ -47,8 +48,13 @@ def _outcome(case):
         return "fail", text, time.monotonic() - start
 
 
+_copy = None
+
+
 def _print(text):
     print(text, flush=True)
+    if _copy:
+        print(text, file=_copy, flush=True)
 
 
 def _run_group(name, make_cases, parallel, counts):
@@ -87,8 +93,11 @@ def _run_group(name, make_cases, parallel, counts):
     return True if counts["passed"] > before["passed"] else None
 
 
-def run(groups, deadline_seconds):
-    """Runs every group, prints everything, returns 0 when nothing failed, else 1."""
+def run(groups, deadline_seconds, report):
+    """Runs every group, prints everything, to the file report as well; returns 0 when nothing failed, else 1."""
+    global _copy
+    os.makedirs(os.path.dirname(report), exist_ok=True)
+    _copy = open(report, "w", encoding="utf-8")  # closed with the program: a deadline must not lose what is in it
     faulthandler.dump_traceback_later(deadline_seconds, exit=True)
     counts = {"passed": 0, "failed": 0, "skipped": 0}
     _print("KTAP version 1")

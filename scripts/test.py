@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # SPDX-FileCopyrightText: The Cloister authors
-"""test.py - make test: every group of tests/groups, reported as KTAP (ktap.py).
+"""test.py - make test: every group of tests/groups, reported as KTAP, also to $(O)/test/report.ktap.
 
 Usage: test.py [group ...]; without arguments all groups, in the order below. A group is a file tests/groups/group_<name>.py
-with cases() -> [ktap.Case] and, when its cases may run side by side, PARALLEL = number.
+with cases() -> [ktap.Case] (ktap.py) and, when its cases may run side by side, PARALLEL = number.
 """
 import importlib
 import os
@@ -13,6 +13,7 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)),
                 os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tests", "groups")]
 import ktap
+import system
 
 GROUPS = ["unit", "build", "illegal", "boot", "redis", "load", "step", "storm", "forbidden", "faults", "pc", "bench"]
 DEADLINE_SECONDS = 25 * 60
@@ -26,7 +27,7 @@ def main():
         return 2
     modules = [importlib.import_module(f"group_{name}") for name in wanted]
     return ktap.run([(name, module.cases, getattr(module, "PARALLEL", 1)) for name, module in zip(wanted, modules)],
-                    DEADLINE_SECONDS)
+                    DEADLINE_SECONDS, os.path.join(system.out_folder(), "test", "report.ktap"))
 
 
 if __name__ == "__main__":

@@ -75,7 +75,8 @@ static void out_of_memory(void **state) {
     static const char refusal[] = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
     assert_memory_equal(talk.output + talk.output_bytes - strlen(refusal), refusal, strlen(refusal));
     talk.output_bytes = 0;
-    talk_feed(&talk, "PING\r\nDEL k0000\r\nSET a 1\r\nGET a\r\n", 35); // it stays up, and has room again
+    static const char after[] = "PING\r\nDEL k0000\r\nSET a 1\r\nGET a\r\n";
+    talk_feed(&talk, after, strlen(after)); // it stays up, and has room again
     talk_keep(&talk, "", 1);
     assert_string_equal(talk.output, "+PONG\r\n:1\r\n+OK\r\n$1\r\n1\r\n");
     talk_close(&talk);

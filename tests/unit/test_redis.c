@@ -45,7 +45,14 @@ static int start(void **state) {
         if (chdir(folder) || !freopen("/dev/null", "w", stdout))
             _exit(1);
         unsetenv("ASAN_OPTIONS");
-        execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", path, "--save", "", "--appendonly", "no", NULL);
+        static const char *const others[] = {"GETDEL", "GETSET", "MSET", "HSET", "LSET", "MGET", "HGET", "HDEL", "XDEL"};
+        const char *arguments[60] = {"redis-server", "--port", "0", "--unixsocket", path, "--save", "", "--appendonly", "no"};
+        for (size_t i = 0, next = 9; i < sizeof(others) / sizeof(*others); i++) { // chance puts such words together
+            arguments[next++] = "--rename-command";
+            arguments[next++] = others[i];
+            arguments[next++] = "";
+        }
+        execvp("redis-server", (char **)(uintptr_t)arguments);
         _exit(1);
     }
     for (int i = 0; i < 500; i++) {
@@ -123,8 +130,8 @@ static void known_cases(void **state) {
     text("*1\r\n$0\r\n\r\n");
     text("PING\r\nQUIT\r\nPING\r\n");
     text("PING\r\nquit now\r\nPING\r\n");
-    text("PING\r\nPOST / HTTP/1.1\r\nPING\r\n");
-    text("PING\r\nHost: x\r\nPING\r\n");
+    text("POST / HTTP/1.1\r\nPING\r\n"); // redis also drops the replies before it, as far as they are not sent
+    text("Host: x\r\nPING\r\n");
     text("*x\r\n");
     text("*1024\r\n*\r\n");
     text("*2147483647\r\n");

@@ -24,7 +24,8 @@ test-sched-src := domains/sched/sched.c
 test-store-src := domains/kv/store.c tests/unit/fake_heap.c
 test-string-src :=
 
-test-alloc-flags := -Wl,--defsym=domain_heap_start=heap_area -Wl,--defsym=domain_heap_end=heap_area+HEAP_AREA
+# Not a PIE: the linker makes such symbols absolute.
+test-alloc-flags := -no-pie -Wl,--defsym=domain_heap_start=heap_area -Wl,--defsym=domain_heap_end=heap_area+HEAP_AREA
 
 UNIT_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Werror -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=all $(addprefix -iquote ,lib core/include shared-heap domains/kv domains/net domains/time domains/sched)
