@@ -4,7 +4,7 @@
 // kv.h - a Redis-like server: the application that the benchmarks measure.
 //
 // Interface: none but its thread. Speaks RESP2 on TCP port 6379 (boot argument port=).
-// Its data lives in its private heap: a restart of this domain empties the store; a restart of `net` keeps it.
+// Its data lives in its private heap: whatever empties that (a restart of this domain) empties the store.
 // It does not persist, expire, replicate, authenticate or cluster.
 #ifndef KV_H
 #define KV_H

@@ -4,8 +4,8 @@
 // sched.h - the scheduling policy: who is next.
 //
 // Interface: sched_pick, for the monitor alone. Reentrant, calls nobody, keeps no state.
-// Invariant: an answer is only advice. The monitor checks it, and falls back to its own round robin when this
-// domain lies, loops or dies, so a broken scheduler costs time, never a corrupted thread.
+// Invariant: an answer is only advice. The monitor checks it, and falls back to its own round robin when it names no
+// runnable thread, so a lying scheduler costs time, never a corrupted thread.
 // It does not switch threads, account CPU time or know why a thread waits.
 #ifndef SCHED_H
 #define SCHED_H

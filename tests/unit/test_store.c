@@ -14,7 +14,9 @@ static struct {
     char value[VALUE_MAX];
 } model[KEYS];
 
-static size_t key_of(uint32_t index, char *out) { return (size_t)sprintf(out, "key:%u%.*s", index, (int)(index % 40), "----------------------------------------"); }
+static size_t key_of(uint32_t index, char *out) {
+    return (size_t)sprintf(out, "key:%u%.*s", index, (int)(index % 40), "----------------------------------------");
+}
 
 static void check(struct store *store, uint32_t index) {
     char key[80];
