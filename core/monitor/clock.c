@@ -18,8 +18,11 @@ static bool is_time(uint32_t domain) {
 int clock_adjust(uint64_t multiplier, uint64_t wall_offset_ns) {
     if (!is_time(monitor_caller())) return -EPERM;
     volatile struct public_clock *clock = &public_writable()->clock;
-    uint64_t old = clock->multiplier, distance = multiplier > old ? multiplier - old : old - multiplier;
-    if (distance > old / 1000) return -EINVAL;
+    static uint64_t calibrated; // at boot, by the nucleus: a broken time component cannot walk away from it step by step
+    uint64_t old = clock->multiplier;
+    if (!calibrated) calibrated = old;
+    uint64_t distance = multiplier > calibrated ? multiplier - calibrated : calibrated - multiplier;
+    if (distance > calibrated / 1000) return -EINVAL;
     uint64_t tsc = __builtin_ia32_rdtsc();
     uint64_t now_ns = clock->base_ns + (uint64_t)(((unsigned __int128)(tsc - clock->base_tsc) * old) >> 32);
     clock->sequence++;
