@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# SPDX-FileCopyrightText: The Cloister authors
+"""group_contract.py - what the public headers promise about gates, heap, threads and locks, checked inside the system.
+
+tests/components/contract prints "ok NAME" or "not ok NAME got G wanted W" per check; all of them are compared, on both
+backends. LEAST guards against a list that shrank: the checks that only keys make possible are fewer on backend none.
+"""
+import os
+
+import common
+import ktap
+from common import check, equal
+
+CONFIG = "tests/configs/contract_defconfig"
+TIMEOUT_SECONDS = 60
+LEAST = {"mpk": 60, "none": 45}
+
+
+def folder(backend):
+    if backend == "mpk":
+        return common.image(CONFIG)
+    os.makedirs(common.TEST_OUT, exist_ok=True)
+    name = os.path.join(common.TEST_OUT, "contract-none.config")
+    with open(name, "w", encoding="utf-8") as out:
+        out.write('CONFIG_NAME="contract-none"\n')
+    return common.image(CONFIG, fragments=("tests/configs/none.config", name))
+
+
+def run(backend):
+    status, lines = common.boot_to_end(os.path.join(folder(backend), "cloister.elf"), ["exit=thread"], TIMEOUT_SECONDS)
+    wrong = [line for line in lines if line.startswith("not ok")]
+    right = [line for line in lines if line.startswith("ok ")]
+    check(not wrong, "\n".join(wrong))
+    check("CONTRACT end failed=0" in lines, common.tail(lines))
+    check(len(right) >= LEAST[backend], f"only {len(right)} checks ran\n{common.tail(lines)}")
+    equal("exit status", status, 0)
+    return f"{len(right)} checks"
+
+
+def cases():
+    yield ktap.Case("on keys", lambda: run("mpk"), common.skip_of(mpk=True, network=False))
+    yield ktap.Case("as function calls", lambda: run("none"), common.skip_of(mpk=False, network=False))
