@@ -105,7 +105,7 @@ class Scanner:
             self.unit = c_parser.CParser().parse(preprocess(headers, include, manifest), "headers")
         except ParseError as error:
             raise GateError(f"{error}: the gate generator cannot parse this; public headers hold plain C declarations") from error
-        self.typedefs, self.structs, self.enums = {}, {}, {}
+        self.typedefs, self.structs, self.enums, self.constants = {}, {}, {}, set()
         for node in self.unit.ext:
             self.collect(node)
 
@@ -117,6 +117,7 @@ class Scanner:
                 self.structs[child.name] = child
             elif isinstance(child, c_ast.Enum) and child.values is not None:
                 self.enums[child.name] = child
+                self.constants |= {value.name for value in child.values.enumerators}
 
     def walk(self, node):
         yield node
@@ -173,7 +174,7 @@ class Scanner:
                     gate = node
             elif gate is not None or blocks:
                 if gate is None:
-                    raise GateError(f"{node.coord}: BLOCKS without GATE; write BLOCKS GATE(component) before the prototype")
+                    raise GateError(f"{node.coord.file}:{node.coord.line}: BLOCKS without GATE; write BLOCKS GATE(component) before the prototype")
                 out.append(self.function(node, gate, blocks))
                 blocks, gate = False, None
         return [function for function in out if function.header in self.headers]
@@ -252,8 +253,15 @@ class Scanner:
         return Parameter(item.name, self.generator.visit(item), mode, size, scalar, pointer)
 
     def check_size(self, parameter, names, where):
-        """Sizes are evaluated on both sides, exactly: sums and products of parameters and constants, no dereference."""
+        """Sizes are evaluated on both sides, exactly: sums and products of parameters and constants, no dereference.
+
+        Checked for every declaration: a stub, where a C compiler would object, exists only for what somebody uses."""
         bad = None
+
+        def known(name):
+            nonlocal bad
+            if name not in names and name not in self.constants:
+                bad = bad or f"'{name}', which is neither a parameter nor an enumerator"
 
         def variables(node):
             nonlocal bad
@@ -267,15 +275,22 @@ class Scanner:
                     bad = f"'{node.op}'"
                 return max(left, right)
             if isinstance(node, c_ast.ID):
+                known(node.name)
                 return 1 if node.name in names else 0
-            if isinstance(node, c_ast.Constant) or (isinstance(node, c_ast.UnaryOp) and node.op == "sizeof"):
+            if isinstance(node, c_ast.UnaryOp) and node.op == "sizeof":
+                for inner in self.walk(node.expr):
+                    if isinstance(inner, c_ast.ID) and not isinstance(node.expr, c_ast.Typename):
+                        known(inner.name)
+                return 0
+            if isinstance(node, c_ast.Constant):
                 return 0
             bad = f"'{self.generator.visit(node)}'"
             return 0
 
         variables(parameter.size)
         if bad:
-            raise GateError(f"{where}: the size of '{parameter.name}' uses {bad}; it may use parameters, constants, sizeof, + and *")
+            raise GateError(f"{where}: the size of '{parameter.name}' uses {bad}; it may use parameters ({', '.join(sorted(names))}), "
+                            "constants, sizeof, + and *")
 
     def size_text(self, parameter, names):
         """The size as C over unsigned __int128, so that no product of two parameters can wrap."""

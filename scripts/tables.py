@@ -14,14 +14,23 @@ EDGE_LABELS = ("ret", "unw", "end")
 OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.LShift: operator.lshift}
 
 
-def constant(text, where):
+def priority(function):
+    """The number that a THREAD line says, 0..255."""
+    where, text = f"{function.place}: {function.name}", function.priority
+
     def value(node):
         if isinstance(node, ast.Constant) and isinstance(node.value, int):
             return node.value
         if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
             return OPERATORS[type(node.op)](value(node.left), value(node.right))
-        raise GateError(f"{where}: priority '{text}' is no constant that the generator understands; write a number 0..255")
-    return value(ast.parse(text, mode="eval").body)
+        raise GateError(f"{where}: priority '{text}' is no constant; write a number from 0 to 255")
+    try:
+        number = value(ast.parse(text, mode="eval").body)
+    except SyntaxError as error:   # C that is no Python
+        raise GateError(f"{where}: priority '{text}' is no constant; write a number from 0 to 255") from error
+    if not 0 <= number <= 255:
+        raise GateError(f"{where}: priority '{text}' is {number}; write a number from 0 to 255")
+    return number
 
 
 def gates_source(plan):
@@ -100,9 +109,8 @@ def component_tables(plan):
         components.append(f'    {{"{component.name}", {component.domain.id}, DEVICE_COUNT + {index}, start_{name}}},')
         for function in component.exports.values():
             if function.is_thread:
-                priority = constant(function.priority, function.place)
                 out.append(f"extern int thread_{function.name}(void) __asm__(\"gate_monitor_{function.name}\");")
-                threads.append(f'    {{"{function.name}", {index}, {priority}, thread_{function.name}}},')
+                threads.append(f'    {{"{function.name}", {index}, {priority(function)}, thread_{function.name}}},')
     out += ["const struct component component_table[] = {"] + components + ["};"]
     out.append(f"const uint32_t component_count = {len(components)};")
     out += ["const struct thread_entry thread_table[] = {"] + (threads or ["    {0}"]) + ["};"]
