@@ -410,9 +410,10 @@ class Plan:
         self.edges.sort(key=lambda e: (e.caller.id, e.callee.id, e.name))
         for number, edge in enumerate(self.edges):
             edge.id = number
-            edge.ctok, edge.ktok = self.token(edge.caller), self.token(edge.callee)
-            if edge.kind in ("GIVE", "GIVES"):
-                edge.mtok = self.token(self.monitor.domain)
+            gives = edge.kind in ("GIVE", "GIVES")   # these have a token per pair of domains: see core/gates/give.S
+            edge.ctok, edge.ktok = self.token(edge.caller, 2 if gives else 1), self.token(edge.callee, 2 if gives else 1)
+            if gives:
+                edge.mtok = self.token(self.monitor.domain, 3)
 
     def add_probes(self):
         parameters = [Parameter("address", "uintptr_t address", kind="uint8"), Parameter("write", "uint32_t write", kind="uint4")]
@@ -421,11 +422,12 @@ class Plan:
             function = Function(name, domain.components[0].name, "lib/probe.c", "lib/probe.c", "int", 4, parameters)
             self.edges.append(Edge(function, self.monitor.domain, domain, "FULL" if self.mpk else "NONE", name, f"{name}__impl"))
 
-    def token(self, domain):
-        if domain.tokens == SLOT_EDGES_MAX:
-            raise GateError(f"domain {domain.name} is part of more than {SLOT_EDGES_MAX} edges (SLOT_EDGES_MAX); split it")
-        domain.tokens += 1
-        return domain.tokens - 1
+    def token(self, domain, count):
+        """The first of count token slots of its own in domain."""
+        if domain.tokens + count > SLOT_EDGES_MAX:
+            raise GateError(f"domain {domain.name} is part of edges with more than {SLOT_EDGES_MAX} tokens (SLOT_EDGES_MAX); split it")
+        domain.tokens += count
+        return domain.tokens - count
 
 
 def check_includes(manifest):

@@ -7,7 +7,15 @@
 // GATE_GIVES: B returns (rax result, rdx list of objects in the heap or 0); they are A's before A goes on. A -> B -> M -> A.
 // Why in the gate: the owner table lies on key 15, readable by all, so that a third domain never checks a stale owner;
 // only PKRU_M can write it. The phase in M uses no stack and no memory but the table, the list and M's slots.
+// Three tokens an edge, one per pair of domains (domain.h: TOKEN_*). With one for all, A could jump over the phase in M
+// and hand B any pointer, or run B's giving itself; B could keep what it says that it gave (all three were done).
 // Against, beside what full.S names: giving what one does not own, giving twice, giving an interior pointer.
+
+#define TOKEN_EDGE 0           // domain.h has the same as enums
+#define TOKEN_MONITOR 1
+#define MONITOR_TOKEN_CALLER 0
+#define MONITOR_TOKEN_CALLEE 1
+#define MONITOR_TOKEN_EDGE 2
 
 // FROM: before a phase in M.  LIVE: r11 = token, ecx = edx = 0.  Leaves ZF = token matches, rax = 0.
 .macro ENTER_MONITOR site mtok
@@ -42,14 +50,15 @@
 \label:
     FRAME_SAVE
     mov  SLOT(\caller, TOKENS+8*\ctok), %r11
-    FRAME_PUBLISH \caller
+    FRAME_PUBLISH \caller                     // the cookie is A's and B's, for the way back
+    mov  SLOT(\caller, TOKENS+8*(\ctok+TOKEN_MONITOR)), %r11
     COUNT \caller \ctok
     mov  %rdi, %r14
     movabs $ARENA_BASE, %r15
     GRANULE_OF %r14 %r15
 // FROM: above, malice at the WRPKRU.  PKRU: M from here to w1.  LIVE: r14 = granule, believed only after the check.
 // No masks on this phase: it reads nothing that is secret, and the next WRPKRU does not execute speculatively.
-    ENTER_MONITOR \label\()_wm \mtok
+    ENTER_MONITOR \label\()_wm, (\mtok+MONITOR_TOKEN_CALLER)
     GRANULE_CHECK %r14 \label\()_refuse
     lea  owner_table(%rip), %r15
     cmpb $\cid, OWNER_DOMAIN(%r15,%r14,8)
@@ -59,7 +68,8 @@
     movabs $ARENA_BASE, %rdi
     shl  $8, %r14
     add  %r14, %rdi                           // the address of what moved, whatever rdi said
-    ENTER_CALLEE \label \callee \entry \id \arity \ktok \kpkru
+    mov  SLOT(monitor, TOKENS+8*(\mtok+MONITOR_TOKEN_CALLEE)), %r11   // A does not know this one
+    ENTER_CALLEE \label, \callee, \entry, \id, \arity, (\ktok+TOKEN_MONITOR), \kpkru
 // FROM: B's return, malice.  LIVE: rax = result.  PKRU: B.
 \label\()_ret:
     mov  SLOT(\callee, TOKENS+8*\ktok), %r11
@@ -72,8 +82,9 @@
 \label\()_nostk:
     mov  SLOT(\callee, ERR), %rax
     jmp  \label\()_ret
-// FROM: the phase in M.  PKRU: M.  LIVE: r11 = token.  Nothing moved; A gets -EPERM.
+// FROM: the phase in M.  PKRU: M.  Nothing moved; A gets -EPERM.
 \label\()_refuse:
+    mov  SLOT(monitor, TOKENS+8*(\mtok+MONITOR_TOKEN_EDGE)), %r11
     mov  $-ERROR_PERM, %rax
     jmp  \label\()_back
 \label\()_end:
@@ -85,19 +96,20 @@
 // FROM: A, malice.  LIVE: arguments.  PKRU: A.
 \label:
     FRAME_SAVE
+    mov  SLOT(\caller, TOKENS+8*(\ctok+TOKEN_MONITOR)), %r11
+    FRAME_PUBLISH \caller                     // the cookie is A's and M's: B cannot come back past the phase in M
     mov  SLOT(\caller, TOKENS+8*\ctok), %r11
-    FRAME_PUBLISH \caller
     COUNT \caller \ctok
     ENTER_CALLEE \label \callee \entry \id \arity \ktok \kpkru
 // FROM: B's return, malice.  LIVE: rax = result, rdx = list.  PKRU: B.
 \label\()_ret:
-    mov  SLOT(\callee, TOKENS+8*\ktok), %r11
+    mov  SLOT(\callee, TOKENS+8*(\ktok+TOKEN_MONITOR)), %r11
     mov  %rax, %r8
     mov  %rdx, %r9
     xor  %ecx, %ecx
     xor  %edx, %edx
 // FROM: above, malice at the WRPKRU.  PKRU: M from here to w2.  RSP is B's or the enemy's and not used.
-    ENTER_MONITOR \label\()_wm \mtok
+    ENTER_MONITOR \label\()_wm, (\mtok+MONITOR_TOKEN_CALLEE)
     cmovne %rax, %r8
     cmovne %rax, %r9
     mov  SLOT(monitor, GIVEN), %r10           // the running thread's list on key 15
@@ -132,7 +144,7 @@
     inc  %r13
     jmp  \label\()_each
 \label\()_moved:
-    mov  SLOT(monitor, TOKENS+8*\mtok), %r11
+    mov  SLOT(monitor, TOKENS+8*(\mtok+MONITOR_TOKEN_CALLER)), %r11
     RETURN_TO_CALLER \label \caller \cpkru
 \label\()_nostk:
     mov  SLOT(\callee, ERR), %rax

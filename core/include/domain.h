@@ -25,13 +25,18 @@ struct domain {
     uintptr_t resume, resume_end;           // its resume stub; 0 on backend none
 };
 
+// The tokens of a give edge, one per pair of domains, from the edge's first index: nobody may know the one by which the
+// phase in the monitor is entered but who gives, nor the one by which it is left but the monitor and who receives.
+enum { TOKEN_EDGE, TOKEN_MONITOR };                                 // caller's and callee's slots: with each other, with M
+enum { MONITOR_TOKEN_CALLER, MONITOR_TOKEN_CALLEE, MONITOR_TOKEN_EDGE }; // monitor's slots
+
 enum edge_kind { EDGE_NONE, EDGE_LIGHT, EDGE_FULL, EDGE_GIVE, EDGE_GIVES, EDGE_NUCLEUS };
 
 struct edge {
     const char *function;     // the exported function's name
     uint8_t caller, callee;   // domain ids
     uint8_t kind;             // enum edge_kind
-    uint16_t caller_token, callee_token, monitor_token; // indices into SLOT_TOKENS; monitor's only for give edges
+    uint16_t caller_token, callee_token, monitor_token; // first index into SLOT_TOKENS: one token, for give edges TOKEN_*
     uintptr_t start, ret, unwind, end;      // gate text: first instruction, return half, unwind entry, one past the last
 };
 

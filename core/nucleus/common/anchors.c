@@ -48,7 +48,12 @@ void tokens_draw(void) {
         uint64_t token = random_word();
         *slot(edge->caller, SLOT_TOKENS + 8u * edge->caller_token) = token;
         *slot(edge->callee, SLOT_TOKENS + 8u * edge->callee_token) = token;
-        if (edge->kind == EDGE_GIVE || edge->kind == EDGE_GIVES)
-            *slot(DOMAIN_MONITOR, SLOT_TOKENS + 8u * edge->monitor_token) = token;
+        if (edge->kind != EDGE_GIVE && edge->kind != EDGE_GIVES) continue;
+        uint64_t with_caller = random_word(), with_callee = random_word();
+        *slot(edge->caller, SLOT_TOKENS + 8u * (edge->caller_token + TOKEN_MONITOR)) = with_caller;
+        *slot(edge->callee, SLOT_TOKENS + 8u * (edge->callee_token + TOKEN_MONITOR)) = with_callee;
+        *slot(DOMAIN_MONITOR, SLOT_TOKENS + 8u * (edge->monitor_token + MONITOR_TOKEN_CALLER)) = with_caller;
+        *slot(DOMAIN_MONITOR, SLOT_TOKENS + 8u * (edge->monitor_token + MONITOR_TOKEN_CALLEE)) = with_callee;
+        *slot(DOMAIN_MONITOR, SLOT_TOKENS + 8u * (edge->monitor_token + MONITOR_TOKEN_EDGE)) = token;
     }
 }
