@@ -16,18 +16,20 @@ TIMEOUT_SECONDS = 60
 LEAST = {"mpk": 60, "none": 45}
 
 
-def folder(backend):
-    if backend == "mpk":
+def folder(backend, fragment):
+    if not fragment:
         return common.image(CONFIG)
     os.makedirs(common.TEST_OUT, exist_ok=True)
-    name = os.path.join(common.TEST_OUT, "contract-none.config")
+    variant = os.path.basename(fragment).removesuffix(".config")
+    name = os.path.join(common.TEST_OUT, f"contract-{variant}.config")
     with open(name, "w", encoding="utf-8") as out:
-        out.write('CONFIG_NAME="contract-none"\n')
-    return common.image(CONFIG, fragments=("tests/configs/none.config", name))
+        out.write(f'CONFIG_NAME="contract-{variant}"\n')
+    return common.image(CONFIG, fragments=(fragment, name))
 
 
-def run(backend):
-    status, lines = common.boot_to_end(os.path.join(folder(backend), "cloister.elf"), ["exit=thread"], TIMEOUT_SECONDS)
+def run(backend, fragment=None, wanted_line=None):
+    status, lines = common.boot_to_end(os.path.join(folder(backend, fragment), "cloister.elf"), ["exit=thread"], TIMEOUT_SECONDS)
+    check(not wanted_line or wanted_line in lines, f"no line {wanted_line!r}\n{common.tail(lines, 80)}")
     wrong = [line for line in lines if line.startswith("not ok")]
     right = [line for line in lines if line.startswith("ok ")]
     check(not wrong, "\n".join(wrong))
@@ -39,4 +41,7 @@ def run(backend):
 
 def cases():
     yield ktap.Case("on keys", lambda: run("mpk"), common.skip_of(mpk=True, network=False))
-    yield ktap.Case("as function calls", lambda: run("none"), common.skip_of(mpk=False, network=False))
+    yield ktap.Case("as function calls", lambda: run("none", "tests/configs/none.config"), common.skip_of(mpk=False, network=False))
+    yield ktap.Case("on keys, with a scheduler that lies", lambda: run(
+        "mpk", "tests/configs/liar.config", "WARNING sched answered -11, which cannot run; round robin decides instead"),
+        common.skip_of(mpk=True, network=False))
