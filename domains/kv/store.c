@@ -121,7 +121,7 @@ static struct store_entry **find(struct store *store, const char *key, size_t ke
 char *store_get(struct store *store, const char *key, size_t key_bytes, size_t *value_bytes) {
     struct store_table *table;
     resize_step(store);
-    struct store_entry **link = find(store, key, key_bytes, siphash(store->seed, key, key_bytes), &table);
+    struct store_entry **link = find(store, key, key_bytes, siphash_1_3(store->seed, key, key_bytes), &table);
     if (!link)
         return NULL;
     *value_bytes = (*link)->value_bytes;
@@ -133,7 +133,7 @@ int store_set(struct store *store, const char *key, size_t key_bytes, const char
     resize_step(store);
     if (!store->tables[0].buckets && !table_open(store, &store->tables[0], TABLE_MIN))
         return -ENOMEM;
-    uint64_t hash = siphash(store->seed, key, key_bytes);
+    uint64_t hash = siphash_1_3(store->seed, key, key_bytes);
     struct store_entry **link = find(store, key, key_bytes, hash, &table), *old = link ? *link : NULL;
     size_t need = key_bytes + value_bytes;
     if (need > UINT32_MAX - BLOCK_BYTES)
@@ -167,7 +167,7 @@ int store_set(struct store *store, const char *key, size_t key_bytes, const char
 bool store_delete(struct store *store, const char *key, size_t key_bytes) {
     struct store_table *table;
     resize_step(store);
-    struct store_entry **link = find(store, key, key_bytes, siphash(store->seed, key, key_bytes), &table);
+    struct store_entry **link = find(store, key, key_bytes, siphash_1_3(store->seed, key, key_bytes), &table);
     if (!link)
         return false;
     struct store_entry *entry = *link;
