@@ -33,8 +33,8 @@ def summary(samples):
 
 
 def row(config, folder, path, name, unit, figures, ratio=None, ratio_to=None, where="host"):
-    """One row; figures as from summary()."""
-    return {"config": config, "config_hash": config_hash(folder), "platform": where, "path": path, "name": name,
+    """One row; figures as from summary(); folder None: not a configuration of ours."""
+    return {"config": config, "config_hash": config_hash(folder) if folder else None, "platform": where, "path": path, "name": name,
             "unit": unit, "median": figures["median"], "min": figures["min"], "max": figures["max"],
             "p99": figures["p99"], "samples": figures["samples"], "ratio": ratio, "ratio_to": ratio_to}
 

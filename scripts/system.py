@@ -140,12 +140,14 @@ class System:
     def __exit__(self, *_):
         self.kill()
 
-    def start(self):
+    def launch_command(self):
         command = [self.elf, *self.arguments]
         command = ["unshare", "-Urn", "sh", "-c", SETUP, "sh", *command] if self.network else \
                   ["setpriv", "--pdeathsig", "KILL", *command]
-        if self.cpu is not None:
-            command = ["taskset", "-c", str(self.cpu), *command]
+        return command if self.cpu is None else ["taskset", "-c", str(self.cpu), *command]
+
+    def start(self):
+        command = self.launch_command()
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, start_new_session=True)
         threading.Thread(target=self._read, daemon=True).start()

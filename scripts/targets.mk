@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # SPDX-FileCopyrightText: The Cloister authors
 #
-# targets.mk - what one does with a built system: run, demo, test, bench-micro. Included by the Makefile.
+# targets.mk - what one does with a built system: run, demo, test, bench-micro, bench-redis. Included by the Makefile.
 #
 # Invariant: each of these works in a fresh clone; scripts/setup.sh installs what is missing and is quick when nothing is.
 # Everything that they make lands in $(O).
 
-.PHONY: setup run demo test bench-micro
+.PHONY: setup run demo test bench-micro bench-redis
 
 setup:
 	@scripts/setup.sh $(O)
@@ -32,3 +32,7 @@ test: setup
 
 bench-micro: setup
 	@$(PYTHON) bench/micro/micro.py
+
+# CONFIG: names of configurations, all when there is none. BENCH_SECONDS: how long to measure over each path.
+bench-redis: setup
+	@$(PYTHON) bench/redis/redis_bench.py $(CONFIG)

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# SPDX-FileCopyrightText: The Cloister authors
+"""wire.py - a configuration with the load generator inside (drivers/wire) in place of its TAP driver.
+
+Interface: build(config) -> folder; run(folder, load, ...) -> Sample. The same placement: what CONFIG_TAP_* says of tap
+holds for wire.
+"""
+import collections
+import os
+
+import system
+
+Load = collections.namedtuple("Load", "command pipeline connections requests")
+# cycles: TSC cycles of everything; own: the generator's part of them; crossings: per request, the boot's few included.
+Sample = collections.namedtuple("Sample", "requests cycles own wrong crossings khz")
+
+
+def build(config, out=None, **options):
+    out = out or system.out_folder()
+    with open(os.path.join(system.ROOT, "configs", f"{config}_defconfig"), encoding="utf-8") as text:
+        lines = [line.replace("CONFIG_TAP_", "CONFIG_WIRE_") for line in text if not line.startswith("CONFIG_NAME=")]
+    path = os.path.join(out, "bench", f"{config}-wire_defconfig")
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as text:
+        text.writelines([*lines, f'CONFIG_NAME="{config}-wire"\n', "CONFIG_WIRE=y\n"])
+    return system.build(path, out, **options)
+
+
+def run(folder, load, cpu=None, timeout=60):
+    """Boots the image, waits for its line; raises system.Failure when it reports anything but right replies."""
+    arguments = [f"wire_command={load.command.upper()}", f"wire_pipeline={load.pipeline}",
+                 f"wire_connections={load.connections}", f"wire_requests={load.requests}"]
+    with system.System(os.path.join(folder, "cloister.elf"), arguments, network=False, cpu=cpu) as running:
+        line, _ = running.wait_for(r"^WIRE (?:requests=(\d+) cycles=(\d+) own=(\d+) wrong=(\d+)|.*)$", timeout)
+        if line[1] is None or line[4] != "0":
+            raise system.Failure(running.report("the wire's load did not end well"))
+        figures = running.statistics()
+        status = running.stop()
+        if status:
+            raise system.Failure(running.report(f"the system ended with status {status}"))
+    # Its warm-up crossed as well: wire_init() in drivers/wire/wire.c.
+    every = load.requests + load.requests // 8 + load.connections
+    requests, cycles, own, wrong = (int(word) for word in line.groups())
+    return Sample(requests, cycles, own, wrong, sum(figures["crossings"].values()) / every, figures["tsc_khz"])
