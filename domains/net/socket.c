@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// socket.c - the interface is in socket.h.
+// socket.c - connections of lwIP and what applications ask of them; the interface is in socket.h, the table in socket_table.h.
 //
 //   SYN --(backlog has room)--> half open --> CONNECTED, NET_ACCEPTED queued --> frames queued, NET_RECEIVED ...
 //   FIN, reset or time-out: has_ended --> NET_CLOSED, as the last event, in a later batch than the last data --> FREE
@@ -10,176 +10,24 @@
 // Received data is acknowledged to lwIP (tcp_recved) only when the application takes it, so that the peer's window
 // closes when it does not. Everything here runs under the component lock.
 #include "socket.h"
-#include "address_map_asm.h"
-#include "link.h"
 #include "public.h"
-#include "random.h"
-#include "string.h"
+#include "socket_table.h"
 #include "xheap.h"
 #include "lwip/tcp.h"
 
-#define LISTENERS_MAX 16
-#define SOCKETS_MAX (CONFIG_NET_CONNECTIONS_MAX + LISTENERS_MAX)
 #define BACKLOG_MAX 1024
-#define GENERATION_MAX 0x7fff   // so that a handle is positive as an int
 #define WRITE_BYTES_MAX 0x8000  // per tcp_write(), whose length has 16 bits
 
-enum socket_state { SOCKET_FREE, SOCKET_LISTENING, SOCKET_CONNECTED };
-
-struct socket {
-    struct tcp_pcb *pcb;        // NULL when lwIP has freed it
-    struct rx_frame *rx_first, *rx_last;
-    struct socket *next, *previous; // owner's list of sockets with events; next: also the free list
-    net_socket_t listener;      // of a connection
-    uint32_t events;            // queued for this socket
-    uint16_t generation;
-    uint16_t backlog, waiting;  // of a listener: allowed, and counted: half open or with NET_ACCEPTED still queued
-    uint8_t state, owner;
-    bool is_ready;              // in the owner's list
-    bool is_new;                // NET_ACCEPTED is queued
-    bool has_ended;             // NET_CLOSED is queued
-    bool is_paused;             // a send was cut short: its events wait, uncounted, until there is room again
-    bool has_room;              // NET_WRITABLE is queued
-    bool is_output_due;
-};
-
-static struct socket sockets[SOCKETS_MAX];
-static struct socket *free_sockets;
-static uint32_t free_count;
 static uint32_t half_open;      // connections without a socket yet; each has one reserved
 static u8_t half_open_id;       // lwIP's index for what we attach to these
-
-static struct owner {
-    struct socket *first, *last;
-    uint32_t ready;             // sockets in the list
-    uint32_t events;
-} owners[THREAD_MAX];
-_Static_assert(THREAD_MAX <= 64, "one bit per owner");
-static uint64_t fresh_owners;
 
 static struct socket *output_due[NET_SENDS_MAX];
 static uint32_t output_count;
 
-// ---- the table and the ready lists ----
-
-static net_socket_t handle_of(const struct socket *socket) {
-    return (uint32_t)socket->generation << 16 | (uint32_t)(socket - sockets);
-}
-
-static struct socket *socket_find(net_socket_t handle) {
-    const uint32_t index = handle & 0xffff;
-    if (index >= SOCKETS_MAX || sockets[index].state == SOCKET_FREE || sockets[index].generation != handle >> 16)
-        return NULL;
-    return &sockets[index];
-}
-
-static struct socket *socket_new(enum socket_state state, uint32_t owner) {
-    struct socket *socket = free_sockets;
-    if (socket == NULL)
-        return NULL;
-    free_sockets = socket->next;
-    free_count--;
-    const uint16_t generation = socket->generation;
-    memset(socket, 0, sizeof(*socket));
-    socket->generation = generation;
-    socket->state = (uint8_t)state;
-    socket->owner = (uint8_t)owner;
-    return socket;
-}
-
-static void ready_insert(struct socket *socket) {
-    struct owner *owner = &owners[socket->owner];
-    socket->is_ready = true;
-    socket->next = NULL;
-    socket->previous = owner->last;
-    *(owner->last != NULL ? &owner->last->next : &owner->first) = socket;
-    owner->last = socket;
-    owner->ready++;
-}
-
-static void ready_remove(struct socket *socket) {
-    struct owner *owner = &owners[socket->owner];
-    *(socket->previous != NULL ? &socket->previous->next : &owner->first) = socket->next;
-    *(socket->next != NULL ? &socket->next->previous : &owner->last) = socket->previous;
-    socket->is_ready = false;
-    owner->ready--;
-}
-
-static void event_queued(struct socket *socket) {
-    socket->events++;
-    if (socket->is_paused)
-        return;
-    owners[socket->owner].events++;
-    fresh_owners |= 1ull << socket->owner;
-    if (!socket->is_ready)
-        ready_insert(socket);
-}
-
-// An application that cannot send its answers gets no further requests of that connection: what it must hold stays
-// bounded, and the peer's window closes.
-static void socket_pause(struct socket *socket) {
-    socket->is_paused = true;
-    owners[socket->owner].events -= socket->events;
-    if (socket->is_ready)
-        ready_remove(socket);
-}
-
-static void socket_resume(struct socket *socket) {
-    if (!socket->is_paused)
-        return;
-    socket->is_paused = false;
-    owners[socket->owner].events += socket->events;
-    if (socket->events > 0) {
-        fresh_owners |= 1ull << socket->owner;
-        ready_insert(socket);
-    }
-}
-
-static void event_delivered(struct socket *socket) {
-    socket->events--;
-    owners[socket->owner].events--;
-}
-
-static struct rx_frame *frame_unqueue(struct socket *socket) {
-    struct rx_frame *frame = socket->rx_first;
-    socket->rx_first = frame->next;
-    if (socket->rx_first == NULL)
-        socket->rx_last = NULL;
-    frame->next = NULL;
-    return frame;
-}
-
-static void accept_done(net_socket_t listener) {
-    struct socket *socket = socket_find(listener);
-    if (socket != NULL && socket->waiting > 0)
-        socket->waiting--;
-}
-
-static void socket_free(struct socket *socket) {
-    if (socket->is_new)
-        accept_done(socket->listener);
-    while (socket->rx_first != NULL)
-        (void)pbuf_free(&frame_unqueue(socket)->body.pbuf);
-    socket_resume(socket);
-    if (socket->is_ready)
-        ready_remove(socket);
-    owners[socket->owner].events -= socket->events;
-    socket->state = SOCKET_FREE;
-    socket->is_output_due = false;
-    socket->generation = (uint16_t)(socket->generation % GENERATION_MAX + 1); // 1..GENERATION_MAX: a handle is never 0
-    socket->next = free_sockets;
-    free_sockets = socket;
-    free_count++;
-}
+// ---- connections ----
 
 void socket_init(void) {
-    for (uint32_t i = SOCKETS_MAX; i-- > 0;) {
-        // Not from 1: a handle of before a restart of this domain must not fit a new connection.
-        sockets[i].generation = (uint16_t)(net_random() % GENERATION_MAX + 1);
-        sockets[i].next = free_sockets;
-        free_sockets = &sockets[i];
-    }
-    free_count = SOCKETS_MAX;
+    socket_table_init();
     half_open_id = tcp_ext_arg_alloc_id();
 }
 
@@ -210,7 +58,7 @@ static err_t on_received(void *argument, struct tcp_pcb *pcb, struct pbuf *chain
     if (chain == NULL) {
         if (!socket->has_ended) {
             socket->has_ended = true;
-            event_queued(socket);
+            socket_event_queued(socket);
         }
         return ERR_OK;
     }
@@ -237,7 +85,7 @@ static err_t on_received(void *argument, struct tcp_pcb *pcb, struct pbuf *chain
         frame->bytes = pbuf->len;
         *(socket->rx_last != NULL ? &socket->rx_last->next : &socket->rx_first) = frame;
         socket->rx_last = frame;
-        event_queued(socket);
+        socket_event_queued(socket);
     }
     return ERR_OK;
 }
@@ -245,7 +93,7 @@ static err_t on_received(void *argument, struct tcp_pcb *pcb, struct pbuf *chain
 static void room_queue(struct socket *socket) {
     socket_resume(socket);
     socket->has_room = true;
-    event_queued(socket);
+    socket_event_queued(socket);
 }
 
 static err_t on_sent(void *argument, struct tcp_pcb *pcb, u16_t bytes) {
@@ -274,7 +122,7 @@ static void on_error(void *argument, err_t error) {
         socket_free(socket); // the application never heard of it
     } else if (!socket->has_ended) {
         socket->has_ended = true;
-        event_queued(socket);
+        socket_event_queued(socket);
     }
 }
 
@@ -283,7 +131,7 @@ static void half_open_ended(u8_t id, void *data) {
     if (data == NULL)
         return; // it was accepted
     half_open--;
-    accept_done((net_socket_t)(uintptr_t)data);
+    socket_accept_done((net_socket_t)(uintptr_t)data);
 }
 
 static const struct tcp_ext_arg_callbacks half_open_callbacks = { .destroy = half_open_ended, .passive_open = NULL };
@@ -291,12 +139,12 @@ static const struct tcp_ext_arg_callbacks half_open_callbacks = { .destroy = hal
 // A SYN arrived. Anything but ERR_OK drops it without an answer, and the peer tries again: what a full backlog means.
 static err_t on_syn(u8_t id, struct tcp_pcb_listen *listener_pcb, struct tcp_pcb *pcb) {
     struct socket *listener = listener_pcb->callback_arg;
-    if (listener == NULL || listener->waiting >= listener->backlog || half_open >= free_count)
+    if (listener == NULL || listener->waiting >= listener->backlog || half_open >= sockets_free)
         return ERR_MEM;
     listener->waiting++;
     half_open++;
     tcp_ext_arg_set_callbacks(pcb, id, &half_open_callbacks);
-    tcp_ext_arg_set(pcb, id, (void *)(uintptr_t)handle_of(listener));
+    tcp_ext_arg_set(pcb, id, (void *)(uintptr_t)socket_handle(listener));
     return ERR_OK;
 }
 
@@ -312,7 +160,7 @@ static err_t on_accept(void *argument, struct tcp_pcb *pcb, err_t error) {
     tcp_ext_arg_set(pcb, half_open_id, NULL); // no longer half open; the listener's count goes on until NET_ACCEPTED is delivered
     half_open--;
     socket->pcb = pcb;
-    socket->listener = handle_of(listener);
+    socket->listener = socket_handle(listener);
     socket->is_new = true;
     tcp_arg(pcb, socket);
     tcp_recv(pcb, on_received);
@@ -321,7 +169,7 @@ static err_t on_accept(void *argument, struct tcp_pcb *pcb, err_t error) {
     tcp_poll(pcb, on_poll, 1);
     tcp_nagle_disable(pcb); // replies come in batches already
     ip_set_option(pcb, SOF_KEEPALIVE);
-    event_queued(socket);
+    socket_event_queued(socket);
     return ERR_OK;
 }
 
@@ -329,7 +177,7 @@ static err_t on_accept(void *argument, struct tcp_pcb *pcb, err_t error) {
 
 // Ends what an application of before its restart left behind.
 static void listener_abandon(struct socket *listener) {
-    const net_socket_t handle = handle_of(listener);
+    const net_socket_t handle = socket_handle(listener);
     for (uint32_t i = 0; i < SOCKETS_MAX; i++)
         if (sockets[i].state == SOCKET_CONNECTED && sockets[i].listener == handle) {
             socket_detach(&sockets[i], true);
@@ -354,7 +202,7 @@ int socket_listen(uint32_t owner, uint16_t port, uint32_t backlog) {
         else
             return -EADDRINUSE;
     }
-    if (listeners >= LISTENERS_MAX || half_open >= free_count)
+    if (listeners >= LISTENERS_MAX || half_open >= sockets_free)
         return -ENOMEM;
 
     struct tcp_pcb *pcb = tcp_new();
@@ -379,7 +227,7 @@ int socket_listen(uint32_t owner, uint16_t port, uint32_t backlog) {
     socket->backlog = (uint16_t)backlog;
     tcp_arg(listening, socket);
     tcp_accept(listening, on_accept);
-    return (int)handle_of(socket);
+    return (int)socket_handle(socket);
 }
 
 int socket_send(uint32_t owner, net_socket_t handle, const void *data, uint32_t bytes, bool close) {
@@ -429,14 +277,6 @@ void sockets_output(void) {
 
 // ---- events ----
 
-uint32_t socket_pending(uint32_t owner) { return owners[owner].events; }
-
-uint64_t socket_fresh_owners(void) {
-    const uint64_t fresh = fresh_owners;
-    fresh_owners = 0;
-    return fresh;
-}
-
 // Moves the first queued frame's data to the application. False when this batch cannot carry it.
 static bool collect_frame(struct socket *socket, struct net_event *out) {
     struct rx_frame *frame = socket->rx_first;
@@ -446,23 +286,23 @@ static bool collect_frame(struct socket *socket, struct net_event *out) {
             // A lost piece of the stream: the connection cannot go on.
             socket_detach(socket, true);
             while (socket->rx_first != NULL) {
-                (void)pbuf_free(&frame_unqueue(socket)->body.pbuf);
-                event_delivered(socket);
+                (void)pbuf_free(&socket_frame_unqueue(socket)->body.pbuf);
+                socket_event_delivered(socket);
             }
             if (!socket->has_ended) {
                 socket->has_ended = true;
-                event_queued(socket);
+                socket_event_queued(socket);
             }
         }
         return false;
     }
-    *out = (struct net_event){ .kind = NET_RECEIVED, .socket = handle_of(socket), .listener = socket->listener,
+    *out = (struct net_event){ .kind = NET_RECEIVED, .socket = socket_handle(socket), .listener = socket->listener,
                                .object = (uint32_t)index, .offset = frame->offset, .bytes = frame->bytes };
     if (socket->pcb != NULL)
         tcp_recved(socket->pcb, (u16_t)frame->bytes); // may send a window update; never calls back
-    frame_unqueue(socket)->object = NULL; // the application's now
+    socket_frame_unqueue(socket)->object = NULL; // the application's now
     (void)pbuf_free(&frame->body.pbuf);
-    event_delivered(socket);
+    socket_event_delivered(socket);
     return true;
 }
 
@@ -472,9 +312,9 @@ static uint32_t collect_socket(struct socket *socket, struct net_event *out, uin
     bool has_answer = false; // the application may send because of what this batch tells it
     if (socket->is_new && count < max) {
         socket->is_new = false;
-        accept_done(socket->listener);
-        event_delivered(socket);
-        out[count++] = (struct net_event){ .kind = NET_ACCEPTED, .socket = handle_of(socket),
+        socket_accept_done(socket->listener);
+        socket_event_delivered(socket);
+        out[count++] = (struct net_event){ .kind = NET_ACCEPTED, .socket = socket_handle(socket),
                                            .listener = socket->listener };
     }
     while (socket->rx_first != NULL && count < max && collect_frame(socket, &out[count])) {
@@ -483,30 +323,30 @@ static uint32_t collect_socket(struct socket *socket, struct net_event *out, uin
     }
     if (socket->has_room && count < max) {
         socket->has_room = false;
-        event_delivered(socket);
+        socket_event_delivered(socket);
         has_answer = true;
-        out[count++] = (struct net_event){ .kind = NET_WRITABLE, .socket = handle_of(socket),
+        out[count++] = (struct net_event){ .kind = NET_WRITABLE, .socket = socket_handle(socket),
                                            .listener = socket->listener };
     }
     // Not in the batch that carries the last data or room: the application may still answer, and a peer that shut down only
     // its own half still reads the answer.
     if (socket->has_ended && socket->rx_first == NULL && !has_answer && count < max) {
-        out[count++] = (struct net_event){ .kind = NET_CLOSED, .socket = handle_of(socket),
+        out[count++] = (struct net_event){ .kind = NET_CLOSED, .socket = socket_handle(socket),
                                            .listener = socket->listener };
         socket_detach(socket, false);
         socket_free(socket);
     } else if (socket->events > 0 && !socket->is_ready) {
-        ready_insert(socket); // behind the others
+        socket_ready(socket); // behind the others
     }
     return count;
 }
 
 uint32_t socket_collect(uint32_t owner, struct net_event *out, uint32_t max) {
-    struct owner *list = &owners[owner];
+    struct socket_owner *list = &socket_owners[owner];
     uint32_t count = 0;
     for (uint32_t left = list->ready; left > 0 && count < max && list->first != NULL; left--) {
         struct socket *socket = list->first;
-        ready_remove(socket);
+        socket_unready(socket);
         count += collect_socket(socket, &out[count], max - count);
     }
     return count;
