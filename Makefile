@@ -24,7 +24,7 @@ select := --out $(O) $(if $(CONFIG),--config $(CONFIG)) $(if $(PLATFORM),--platf
 IMAGE = $(shell $(KCONFIG_SCRIPT) folder $(select))/cloister.elf
 
 .DEFAULT_GOAL := all
-.PHONY: all help clean menuconfig olddefconfig savedefconfig compile_commands.json FORCE
+.PHONY: all help clean menuconfig olddefconfig savedefconfig randconfig compile_commands.json FORCE
 
 # One build at a time in one O: configurations share the objects of the components.
 all:
@@ -45,6 +45,11 @@ savedefconfig: FORCE
 	@$(PYTHON) -m savedefconfig --kconfig Kconfig --out defconfig
 	@echo "  WROTE   defconfig"
 
+# SEED: the same one gives the same configuration.
+randconfig: FORCE
+	@mkdir -p $(O)
+	@$(PYTHON) scripts/randconfig.py --out $(O) $(if $(SEED),--seed '$(SEED)')
+
 compile_commands.json: FORCE
 	@mkdir -p $(O)
 	@folder=`$(KCONFIG_SCRIPT) prepare $(select)` || exit 2; \
@@ -59,6 +64,7 @@ help:
 	@echo 'Configure:'
 	@echo '  make <name>_defconfig    $(O)/.config from configs/<name>_defconfig: $(notdir $(wildcard configs/*_defconfig))'
 	@echo '  make menuconfig          change it; make olddefconfig: complete it; make savedefconfig: write ./defconfig'
+	@echo '  make randconfig [SEED=n] a random valid $(O)/.config: placements, gates, sizes, options'
 	@echo 'Build:'
 	@echo '  make                     the image that $(O)/.config describes: $(O)/<name>/cloister.elf'
 	@echo '  make CONFIG=<name>       configs/<name>_defconfig (or a path), without touching $(O)/.config'

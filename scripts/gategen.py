@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: The Cloister authors
 """gategen.py - decides which domains and edges an image has.
 
-Interface: plan(manifest) -> Plan, with domains, components, exports and edges; every later step only writes down what stands here.
+Interface: plan(manifest, address_map) -> Plan, with domains, components, exports and edges; every later step only writes down what stands here.
 Invariant: an edge exists because linked code uses it (or the monitor starts it), never because somebody could want it.
 Errors are GateError: both sides, both values, what to change.
 """
@@ -15,9 +15,7 @@ from dataclasses import dataclass, field
 import objects
 from prototypes import Function, GateError, Parameter, devices, scan
 
-DOMAIN_NUCLEUS, DOMAIN_MONITOR, DOMAIN_FIRST, DOMAIN_MAX = 0, 1, 2, 14
-PKEY_ARENA, PKEY_PUBLIC = 14, 15
-SLOT_EDGES_MAX = 480
+DOMAIN_NUCLEUS, DOMAIN_MONITOR, DOMAIN_FIRST = 0, 1, 2
 # Absolute symbols of the linker script, and what the build writes into every domain.
 LINKER_SYMBOLS = {"public_area", "owner_table", "chunk_class", "arena"}
 DOMAIN_SYMBOLS = {"domain_self", "domain_heap_start", "domain_heap_end"}
@@ -99,8 +97,9 @@ class Edge:
 
 
 class Plan:
-    def __init__(self, manifest):
+    def __init__(self, manifest, address_map):
         self.manifest = manifest
+        self.map = address_map                   # numbers of address_map_asm.h and slots_asm.h
         self.mpk = manifest["backend"] == "mpk"
         self.exports = {}                        # function name -> (Function, Component)
         self.edges = []
@@ -218,8 +217,9 @@ class Plan:
                 value |= 2 << 2 * key
             return value if self.mpk else 0
 
-        self.nucleus.domain = Domain("nucleus", DOMAIN_NUCLEUS, 0, pkru(0, PKEY_PUBLIC), [self.nucleus])
-        self.monitor.domain = Domain("monitor", DOMAIN_MONITOR, 1 if self.mpk else 0, pkru(1, PKEY_ARENA, PKEY_PUBLIC), [self.monitor])
+        arena, public = self.map["PKEY_ARENA"], self.map["PKEY_PUBLIC"]
+        self.nucleus.domain = Domain("nucleus", DOMAIN_NUCLEUS, 0, pkru(0, public), [self.nucleus])
+        self.monitor.domain = Domain("monitor", DOMAIN_MONITOR, 1 if self.mpk else 0, pkru(1, arena, public), [self.monitor])
         self.domains = [self.nucleus.domain, self.monitor.domain]
         chosen = {}
         for component, item in zip(self.components, [i for i in self.manifest["components"] if i]):
@@ -230,18 +230,33 @@ class Plan:
             if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in ("nucleus", "monitor"):
                 raise GateError(f"domain name '{name}' of {members[0].name} (CONFIG_{members[0].name.upper()}_DOMAIN): use lower-case "
                                 "letters, digits and '_', and not nucleus or monitor")
-        room = DOMAIN_MAX - DOMAIN_FIRST
+        room = self.map["DOMAIN_MAX"] - DOMAIN_FIRST
         if len(chosen) > room:
             claims = "; ".join(f"{name}: {', '.join(c.name for c in members)}" for name, members in sorted(chosen.items()))
             raise GateError(f"{len(chosen)} domains want a protection key, but there are {room}: {claims}. Give some components the same "
                             "CONFIG_<NAME>_DOMAIN")
         for number, (name, members) in enumerate(sorted(chosen.items()), DOMAIN_FIRST):
             key = number if self.mpk else 0
-            domain = Domain(name, number, key, pkru(key, PKEY_ARENA, readable=(PKEY_PUBLIC,)), members)
+            domain = Domain(name, number, key, pkru(key, arena, readable=(public,)), members)
             for component in members:
                 component.domain = domain
             self.domains.append(domain)
         self.by_name = {domain.name: domain for domain in self.domains}
+        for domain in self.domains:
+            self.check_memory(domain)
+
+    def check_memory(self, domain):
+        """Its part of the address map is large enough for what its components ask for."""
+        def claims(kind):
+            return "; ".join(f"CONFIG_{c.name.upper()}_{kind}_KIB={getattr(c, kind.lower() + '_kib')}" for c in domain.components)
+        heap = self.map["HEAP_AREA_BYTES"] // 1024
+        if domain.heap_kib > heap:
+            raise GateError(f"domain {domain.name} wants {domain.heap_kib} KiB of heap, but the address map has {heap} KiB for each domain: "
+                            f"{claims('HEAP')}. Lower one, or place a component elsewhere")
+        stack = self.map["STACK_STRIDE"] // 1024 - 2 * 4       # a guard page, and one for rounding up
+        if domain.stack_kib > stack:
+            raise GateError(f"domain {domain.name} wants {domain.stack_kib} KiB of stack, but the address map has {stack} KiB for each thread: "
+                            f"{claims('STACK')}. Lower it")
 
     # ---- who uses what
 
@@ -390,10 +405,9 @@ class Plan:
             raise GateError(f"{function.place}: {function.name} both takes and gives objects; make two functions of it")
         return "GIVE" if function.give else "GIVES" if function.gives else provider.gate.upper()
 
-    def add_edge(self, caller, name, label=None, entry=None):
-        function, provider = self.exports[name] if name in self.exports else (label, None)
-        callee = provider.domain
-        self.edges.append(Edge(function, caller, callee, self.kind(function, provider), label or name, entry or self.entry(function)))
+    def add_edge(self, caller, name):
+        function, provider = self.exports[name]
+        self.edges.append(Edge(function, caller, provider.domain, self.kind(function, provider), name, self.entry(function)))
 
     def make_edges(self):
         for domain in self.domains:
@@ -424,8 +438,9 @@ class Plan:
 
     def token(self, domain, count):
         """The first of count token slots of its own in domain."""
-        if domain.tokens + count > SLOT_EDGES_MAX:
-            raise GateError(f"domain {domain.name} is part of edges with more than {SLOT_EDGES_MAX} tokens (SLOT_EDGES_MAX); split it")
+        most = self.map["SLOT_EDGES_MAX"]
+        if domain.tokens + count > most:
+            raise GateError(f"domain {domain.name} is part of edges with more than {most} tokens (SLOT_EDGES_MAX); split it")
         domain.tokens += count
         return domain.tokens - count
 
@@ -451,6 +466,6 @@ def check_includes(manifest):
                                     f"{other['name']} to {item['name']}-uses in {item['dir']}/Makefile")
 
 
-def plan(manifest):
+def plan(manifest, address_map):
     check_includes(manifest)
-    return Plan(manifest)
+    return Plan(manifest, address_map)

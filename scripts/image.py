@@ -24,8 +24,7 @@ class Image:
         self.manifest = manifest
         self.out = os.path.join(manifest["out"], "link")
         os.makedirs(self.out, exist_ok=True)
-        self.plan = gategen.plan(manifest)
-        self.plan.map = layout.address_map(manifest)
+        self.plan = gategen.plan(manifest, layout.address_map(manifest))
 
     def path(self, name):
         return os.path.join(self.out, name)
@@ -127,7 +126,7 @@ class Image:
         self.localise()
         self.write("image.ld", layout.script(self.plan))
         self.link("pass1.elf")
-        self.write("symbols.S", symbols.source(self.path("pass1.elf")))
+        self.write("symbols.S", symbols.source(self.path("pass1.elf"), self.plan.map["TEXT_BASE"]))
         objects.run_all([self.compiler("symbols.S")], self.manifest["root"])
         self.link("cloister.elf")
         layout.finish(self.path("cloister.elf"), self.plan)

@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: The Cloister authors
 """layout.py - where everything lies in the image: linker script, address map, and the last step on the program headers.
 
-Interface: address_map(manifest) -> numbers of address_map_asm.h; script(plan) -> linker script; finish(path, plan).
+Interface: address_map(manifest) -> numbers of address_map_asm.h and slots_asm.h; script(plan) -> linker script; finish(path, plan).
 Domain data has its VMA in the domain window, but no loader may map it there: it is loaded once, read-only, as the pristine
 image (LMA), and the nucleus copies it. A linker cannot say "load at the LMA", so finish() rewrites those program headers.
 Invariant: physical address = virtual address - TEXT_BASE + base, for everything that is loaded (base is TEXT_BASE on host).
@@ -27,6 +27,7 @@ def address_map(manifest):
     names = ["TEXT_BASE", "DOMAIN_BASE", "PUBLIC_BASE", "OWNER_TABLE_BASE", "HEAPS_BASE", "HEAP_AREA_BYTES", "ARENA_BASE",
              "ARENA_BYTES", "STACK_STRIDE", "DOMAIN_MAX", "PKEY_ARENA", "PKEY_PUBLIC"]
     out = defines("address_map_asm.h", names, manifest)
+    out.update(defines("slots_asm.h", ["SLOTS_BYTES", "SLOT_EDGES_MAX"], manifest))
     out["PHYSICAL_BASE"] = out["TEXT_BASE"]
     if manifest["platform"] == "pc":
         out.update(defines("layout_asm.h", ["PHYSICAL_BASE"], manifest, ["core/nucleus/pc"]))

@@ -95,7 +95,7 @@ def caller_stub(function, label):
 
 def callee_stub(function, body):
     name = f"{function.name}__gate"
-    result = f"struct gate_gives" if function.gives else function.result
+    result = "struct gate_gives" if function.gives else function.result
     fail = "return (struct gate_gives){-EFAULT, NULL};" if function.gives else "return -EFAULT;"
     lines = [function.declaration(name, result) + ";", function.declaration(name, result) + " {"]
     lines += list(sizes(function))
@@ -163,22 +163,21 @@ def domain_source(plan, domain):
             '__asm__(".globl domain_heap_start, domain_heap_end\\n"',
             f'        ".set domain_heap_start, {heap:#x}\\n"',
             f'        ".set domain_heap_end, {heap + domain.heap_kib * 1024:#x}");', ""]
-    body += [f'// Its two slot pages: written by the nucleus and the gates alone, first in the domain\'s data.',
+    body += ['// Its two slot pages: written by the nucleus and the gates alone, first in the domain\'s data.',
              f'__asm__(".pushsection .slots.{domain.name}, \\"aw\\", @progbits\\n"',
-             f'        ".balign 4096\\n.globl slot_{domain.name}\\nslot_{domain.name}: .fill 0x2000\\n.popsection");', ""]
+             f'        ".balign 4096\\n.globl slot_{domain.name}\\nslot_{domain.name}: .fill {plan.map["SLOTS_BYTES"]:#x}\\n.popsection");', ""]
     headers, needed = [], []
 
-    def need(function, owner):
-        for header in [function.header]:
-            if header not in headers and header.endswith(".h"):
-                headers.append(header)
+    def need(function):
+        if function.header not in headers:
+            headers.append(function.header)
 
     for component in domain.components:
         if component.serial:
             index = plan.components.index(component)
             body += [f"static struct component_lock lock_{component.name} = {{.event = DEVICE_COUNT + {index}}};", ""]
         for function in component.exports.values():
-            need(function, component)
+            need(function)
             implementation = f"{function.name}__impl"
             if component.missing_init and function.name == f"{component.name}_init":
                 body += [function.declaration(implementation) + ";", function.declaration(implementation) + " {",
@@ -193,14 +192,14 @@ def domain_source(plan, domain):
             if function.gives and function.name in domain.local:
                 body += local_gives(function, plan.locked(function))
     for name in sorted(domain.imports):
-        function, owner = plan.exports[name]
+        function = plan.exports[name][0]
         if plan.needs_caller_stub(domain, function):
-            need(function, owner)
+            need(function)
             body += caller_stub(function, f"gate_{domain.name}_{name}")
     for component in domain.components:
         for name in unlocked_uses(plan, component):
-            function, owner = plan.exports[name]
-            need(function, owner)
+            function = plan.exports[name][0]
+            need(function)
             target = plan.target(domain, name)
             needed.append(function.declaration(target, f"extern {function.result}") + ";")
             body += unlocked(function, component, target)

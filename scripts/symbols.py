@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: The Cloister authors
 """symbols.py - the symbol and line table that the monitor carries, so that a fault report names function and line.
 
-Interface: source(image) -> assembly of section .symbols, read by core/monitor/symbols.c (which documents the format);
+Interface: source(image, text_base) -> assembly of section .symbols, read by core/monitor/symbols.c (which documents the format);
 empty_source() for the first link. Text addresses do not change between the two links: nothing in text comes after the table.
 """
 import os
@@ -12,7 +12,6 @@ from elftools.elf.elffile import ELFFile
 
 import objects
 
-TEXT_BASE = 0x200000000
 GENERATED = re.compile(r"^gate_|^resume_|__(stub|gate|locked|local)$|__unlocked_\w+$")
 INNER_LABEL = re.compile(r"_(w\d?|wm|ret|unw|nostk|end|back|refuse|moved|each|skip|put)$")
 HEADING = re.compile(r"^(?:CU: )?(\S.*?):(?:\[\+\+\])?$")
@@ -20,7 +19,7 @@ ROW = re.compile(r"\s(\d+|-)\s+0x([0-9a-f]+)\b")
 GENERATED_FLAG = 1 << 31
 
 
-def functions(elf):
+def functions(elf, text_base):
     """(offset, name) of everything that a text address can lie in, sorted."""
     table = elf.get_section_by_name(".symtab")
     code = {i for i, section in enumerate(elf.iter_sections()) if section.name.startswith(".text") or section.name == ".gates"}
@@ -33,7 +32,7 @@ def functions(elf):
             continue
         if kind == "STT_NOTYPE" and (INNER_LABEL.search(name) or name in ("gates_start", "gates_end")):
             continue
-        offset = symbol["st_value"] - TEXT_BASE
+        offset = symbol["st_value"] - text_base
         weight = (kind == "STT_FUNC", symbol["st_info"]["bind"] == "STB_GLOBAL", name)
         if offset not in found or found[offset] < weight:
             found[offset] = weight
@@ -45,7 +44,7 @@ def readable(name):
     return name.split(".")[0].removesuffix("__impl")
 
 
-def lines(path):
+def lines(path, text_base):
     """(offset, file or None at an end, line), sorted; one entry per change. objdump decodes the programs: it is 200 times faster."""
     rows, current = {}, None
     for text in objects.run(["objdump", "--dwarf=decodedline", "-w", path]).splitlines():
@@ -56,7 +55,7 @@ def lines(path):
         row = ROW.search(text)
         if not row:
             continue
-        offset = int(row[2], 16) - TEXT_BASE
+        offset = int(row[2], 16) - text_base
         if offset >= 0:
             if row[1] == "-":
                 rows.setdefault(offset, (None, 0))
@@ -70,10 +69,10 @@ def lines(path):
     return out
 
 
-def source(path):
+def source(path, text_base):
     with open(path, "rb") as file:
         elf = ELFFile(file)
-        function_rows, line_rows = functions(elf), lines(path)
+        function_rows, line_rows = functions(elf, text_base), lines(path, text_base)
     strings, offsets = [], {}
 
     def string(text):

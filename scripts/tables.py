@@ -60,7 +60,7 @@ def gates_source(plan):
 
 def domain_row(plan, domain):
     name = domain.name
-    stack = min((domain.stack_kib * 1024 + 4095) // 4096 * 4096, plan.map["STACK_STRIDE"] - 2 * 4096)
+    stack = (domain.stack_kib * 1024 + 4095) // 4096 * 4096
     heap = (domain.heap_kib * 1024 + 4095) // 4096 * 4096
     heap_start = plan.map["HEAPS_BASE"] + domain.id * plan.map["HEAP_AREA_BYTES"]
     resume = f"(uintptr_t)resume_{name}, (uintptr_t)resume_{name}_end" if plan.mpk and domain.id else "0, 0"

@@ -55,6 +55,8 @@ nucleus_signal_entry_w:
     jne  gate_die
     lfence                                    // slow path: a fence is simpler than masks
     mov  %r8, %rdx
+    push $2                                   // the kernel leaves NT and AC as they were, also at sigreturn: with NT
+    popfq                                     // the stub's iretq faults
     jmp  nucleus_signal                       // first use of the stack: it is the kernel's choice from here
 nucleus_signal_entry_end:
 .endm

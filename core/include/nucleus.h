@@ -30,7 +30,7 @@ GATE(nucleus) int nucleus_thread_continue(void);
 #define NUCLEUS_WAIT_STOP (1ll << 60)
 #define NUCLEUS_WAIT_REPORT (1ll << 61)
 
-// Idles until deadline_ns or until a device in the mask devices (bit = device id) is ready to read.
+// Idles until deadline_ns (of time_now_ns()) or until a device in the mask devices (bit = device id) is ready to read.
 // Returns the mask of ready devices and requests, 0 at the deadline. With deadline 0 it only looks.
 GATE(nucleus) int64_t nucleus_wait(uint64_t deadline_ns, uint64_t devices);
 

@@ -7,7 +7,7 @@
 #include "nucleus.h"
 #include "string.h"
 
-int64_t clock_reference(uint32_t wall) { return nucleus_clock_reference(wall); }
+int64_t clock_reference(uint32_t wall) { return wall > 1 ? -EINVAL : nucleus_clock_reference(wall); }
 
 static bool is_time(uint32_t domain) {
     for (uint32_t i = 0; i < component_count; i++)

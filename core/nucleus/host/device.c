@@ -9,8 +9,10 @@
 #include <linux/ioctl.h>
 #include <linux/poll.h>
 #include <linux/time_types.h>
+#include "clock.h"
 #include "host.h"
 
+#define EINTR 4 // a tick while a pipe is full: Linux's alone, it never leaves the nucleus
 #define NET_HEADER_BYTES 12 // struct virtio_net_hdr_v1, what tap.c expects
 
 int device_fd[DEVICE_COUNT] = {[DEVICE_CONSOLE] = 1, [DEVICE_NET0] = -1};
@@ -40,7 +42,9 @@ int nucleus_device_submit(uint32_t device, uint32_t operation, struct device_buf
     for (; done < count; done++) {
         struct device_buffer *buffer = &list[done];
         if (!memory_is_mapped(buffer->address, buffer->bytes)) return -EINVAL;
-        int64_t moved = SYSCALL(operation == DEVICE_READ ? __NR_read : __NR_write, device_fd[device], alias(buffer->address), buffer->bytes);
+        int64_t moved;
+        do moved = SYSCALL(operation == DEVICE_READ ? __NR_read : __NR_write, device_fd[device], alias(buffer->address), buffer->bytes);
+        while (moved == -EINTR);
         if (moved == -EAGAIN) break;
         buffer->result = moved < 0 ? -EIO : (int32_t)moved;
     }
@@ -51,7 +55,7 @@ int nucleus_console_write(const char *text, size_t bytes) {
     if (!memory_is_mapped((uint64_t)text, bytes)) return -EINVAL;
     for (size_t done = 0; done < bytes;) {
         int64_t moved = SYSCALL(__NR_write, device_fd[DEVICE_CONSOLE], (char *)alias((uint64_t)text) + done, bytes - done);
-        if (moved <= 0 && moved != -EAGAIN) return -EIO;
+        if (moved <= 0 && moved != -EAGAIN && moved != -EINTR) return -EIO;
         if (moved > 0) done += (size_t)moved;
     }
     return 0;
@@ -59,11 +63,8 @@ int nucleus_console_write(const char *text, size_t bytes) {
 
 int64_t nucleus_wait(uint64_t deadline_ns, uint64_t devices) {
     for (;;) {
-        if (nucleus_requests) {
-            int64_t told = (nucleus_requests & REQUEST_STOP ? NUCLEUS_WAIT_STOP : 0) | (nucleus_requests & REQUEST_REPORT ? NUCLEUS_WAIT_REPORT : 0);
-            nucleus_requests = 0;
-            return told;
-        }
+        uint32_t requests = __atomic_exchange_n(&nucleus_requests, 0, __ATOMIC_SEQ_CST); // a signal may add one at any instruction
+        if (requests) return (requests & REQUEST_STOP ? NUCLEUS_WAIT_STOP : 0) | (requests & REQUEST_REPORT ? NUCLEUS_WAIT_REPORT : 0);
         struct pollfd polled[DEVICE_COUNT];
         uint32_t ids[DEVICE_COUNT], count = 0;
         for (uint32_t d = 0; d < DEVICE_COUNT; d++)
@@ -71,7 +72,7 @@ int64_t nucleus_wait(uint64_t deadline_ns, uint64_t devices) {
                 ids[count] = d;
                 polled[count++] = (struct pollfd){.fd = device_fd[d], .events = POLLIN};
             }
-        uint64_t now = (uint64_t)nucleus_clock_reference(0), left = deadline_ns > now ? deadline_ns - now : 0;
+        uint64_t now = time_now_ns(), left = deadline_ns > now ? deadline_ns - now : 0;
         if (!deadline_ns) left = 0;
         struct __kernel_timespec wait = {.tv_sec = (int64_t)(left / 1000000000), .tv_nsec = (int64_t)(left % 1000000000)};
         nucleus_idle = true;
@@ -83,7 +84,7 @@ int64_t nucleus_wait(uint64_t deadline_ns, uint64_t devices) {
                 if (polled[i].revents) mask |= 1ll << ids[i];
             return mask;
         }
-        if (!ready && (!deadline_ns || (uint64_t)nucleus_clock_reference(0) >= deadline_ns)) return 0;
+        if (!ready && (!deadline_ns || time_now_ns() >= deadline_ns)) return 0;
     }
 }
 

@@ -11,6 +11,8 @@
     .globl nucleus_exit, nucleus_exit_stub, nucleus_exit_stub_end
 // void nucleus_exit(struct context *).  FROM: nucleus_thread_continue.
 nucleus_exit:
+    push $2                                   // a domain's NT outlives the gates; it would make the iretq fault
+    popfq
     mov  %rdi, nucleus_target(%rip)           // here and not before: a signal in between would have set it for itself
 // FROM: above, sigreturn.  LIVE: nothing.
 nucleus_exit_stub:

@@ -84,7 +84,7 @@ void rights_check_machine(void);               // ends the process with one sent
 void rights_allocate(void);
 void rights_protect(uint64_t address, size_t bytes, uint32_t pkey, bool writable);
 void rights_tokens(void);
-uint32_t rights_domain(uint32_t pkru, uint64_t rip);  // whose code was it
+uint32_t rights_domain(uint32_t pkru, uint64_t rip);  // whose code was it; domain_count: nobody's
 bool rights_in_monitor(uint32_t domain);       // must a tick wait
 void rights_resume(struct context *context);   // make it ready to be exit_*.S's target
 // A context that enters the monitor; interrupted is what it interrupts, NULL at boot.

@@ -36,11 +36,11 @@ void rights_resume(struct context *context) {
 }
 
 void rights_upcall(struct context *context, uint64_t kind, uint64_t argument, const struct context *interrupted) {
-    uint64_t below = stack_base(DOMAIN_FIRST, thread_current);
-    // On the interrupted stack, below the red zone; on a ruined stack pointer only the report remains, from the top.
-    if (interrupted && memory_is_mapped(interrupted->rsp - 4096, 4096)) below = ((interrupted->rsp - 128) & ~15ull) - 8;
+    // Boot: the stack that the inits run on. Else the monitor's of this thread, which nothing else uses here, so that neither a
+    // ruined nor a nearly full stack of the interrupted code matters.
+    uint32_t stack = interrupted ? DOMAIN_MONITOR : DOMAIN_FIRST;
     *context = (struct context){
         .rdi = kind, .rsi = argument, .rip = (uint64_t)monitor_upcall, .cs = 0x33, .ss = 0x2b, .rflags = 0x202,
-        .rsp = below, .domain = DOMAIN_MONITOR,
+        .rsp = stack_base(stack, thread_current), .domain = DOMAIN_MONITOR,
     };
 }

@@ -25,6 +25,7 @@
 #define XSTATE_HEADER_OFFSET 512
 #define XSTATE_PKRU_BIT (1ull << 9)
 #define CODE_KERNEL 0x80
+#define IRETQ_BYTES 2
 
 void nucleus_signal_entry(void); // core/gates (mpk), signal_none.S
 
@@ -119,16 +120,19 @@ static void fault(int signal, const siginfo_t *info, struct ucontext *frame, str
     upcall(frame, UPCALL_FAULT, 0, context);
 }
 
-// True while a stub was putting nucleus_target back: then that, and not the stub, is what was interrupted. A domain
-// that jumps into its own stub only restarts itself: the target must be its own and nothing may have happened since.
+// True while a stub was putting nucleus_target back: then that, and not the stub, is what was interrupted.
+// RIP and rights do not prove it: any domain can jump to the WRPKRU of another's stub, and a tick before gate_die would
+// then start that other again where it was long ago. r11 proves it: it holds this resume's nonce up to the iretq, and
+// to the iretq comes nobody but the domain itself (which then restarts itself, and may).
 static bool in_stub(const struct sigcontext *m, uint32_t domain) {
     uint64_t rip = m->rip;
     if (!nucleus_target) return false;
     if (rip >= (uint64_t)nucleus_exit_stub && rip < (uint64_t)nucleus_exit_stub_end)
         return domain == DOMAIN_NUCLEUS || !xsave_pkru_offset;
     const struct domain *target = &domain_table[nucleus_target->domain];
-    bool inside = target->resume && rip >= target->resume && rip < target->resume_end;
-    return inside && (domain == DOMAIN_NUCLEUS || domain == nucleus_target->domain);
+    if (!target->resume || rip < target->resume || rip >= target->resume_end) return false;
+    if (rip == target->resume_end - IRETQ_BYTES) return domain == nucleus_target->domain;
+    return nucleus_target->stub && m->r11 == nucleus_target->nonce && (domain == DOMAIN_NUCLEUS || domain == nucleus_target->domain);
 }
 
 static void tick(struct ucontext *frame, struct context *context, uint64_t kind, uint64_t argument) {
@@ -170,7 +174,12 @@ __attribute__((used)) void nucleus_signal(int signal, siginfo_t *info, struct uc
         save(context, frame, domain);
         nucleus_target = NULL;
     }
+    if (domain == domain_count) { // at a gate's failed check, or just before it, whatever the signal: never goes on
+        fault(SIGILL, info, frame, context);
+        return;
+    }
     switch (signal) {
+    case SIGUSR2: resume(context, frame); return; // only the first one means something: the boot
     case SIGALRM: tick(frame, context, UPCALL_TICK, 0); return;
     case SIGTERM: case SIGINT: tick(frame, context, UPCALL_STOP, 0); return;
     case SIGUSR1: tick(frame, context, UPCALL_REPORT, 0); return;
@@ -180,6 +189,8 @@ __attribute__((used)) void nucleus_signal(int signal, siginfo_t *info, struct uc
             return;
         }
         context->rflags &= ~(uint64_t)FLAG_TRAP;
+        // Neither nucleus nor monitor sets the flag: somebody brought it along to a WRPKRU, and is not known.
+        if (domain == DOMAIN_NUCLEUS || domain == DOMAIN_MONITOR) context->domain = domain_count;
         break;
     case SIGBUS:
         if (context->rflags & FLAG_ALIGNMENT) { // AC is a domain's to set and a nuisance to its callees: clear, go on

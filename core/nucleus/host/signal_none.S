@@ -5,5 +5,7 @@
     .text
     .globl nucleus_signal_entry
 nucleus_signal_entry:
+    push $2                                   // see exit_none.S
+    popfq
     jmp  nucleus_signal
     .section .note.GNU-stack,"",@progbits

@@ -9,7 +9,7 @@
 void switch_registers_none(uint64_t *save, uint64_t load);
 
 void switch_prepare(uint32_t thread, uint64_t base) {
-    (void)base; // the monitor's own stack is not used
+    (void)base; // the monitor's own stack is for upcalls alone
     uint64_t *frame = (uint64_t *)(stack_base(DOMAIN_FIRST, thread) - 64); // six registers, return address
     for (int i = 0; i < 6; i++) frame[i] = 0;
     frame[6] = (uint64_t)monitor_thread_start;
