@@ -94,7 +94,9 @@ static void drain(struct cache *cache) {
 static int may_part(const void *address, uint32_t *granule) {
     *granule = object_of(address);
     if (*granule == GRANULES || address_of(*granule) != address) return -EINVAL;
-    if (owner_table[*granule].owner != domain_self) return -EPERM;
+    uint8_t owner = owner_table[*granule].owner;
+    if (!owner) return -ESTALE; // back with the monitor
+    if (owner != domain_self) return -EPERM;
     if (is_cached(*granule)) return -ESTALE;
     return lend_of(*granule) ? -EBUSY : 0;
 }

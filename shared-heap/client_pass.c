@@ -24,21 +24,25 @@ static struct pass {
 
 static struct pass *mine(void) { return &passes[thread_self()]; }
 
+// A level too deep has no list of its own and leaves the one above it alone.
 void xheap_pass_open(void) {
     struct pass *pass = mine();
-    if (pass->depth < NESTING_MAX) pass->saved[pass->depth] = pass->base;
-    pass->depth++;
+    if (pass->depth++ >= NESTING_MAX) return;
+    pass->saved[pass->depth - 1] = pass->base;
     pass->base = pass->count;
 }
 
 static void close_level(struct pass *pass) {
+    if (--pass->depth >= NESTING_MAX) return;
     pass->count = pass->base;
-    if (--pass->depth < NESTING_MAX) pass->base = pass->saved[pass->depth];
+    pass->base = pass->saved[pass->depth];
 }
+
+static uint32_t level_count(const struct pass *pass) { return pass->depth <= NESTING_MAX ? pass->count - pass->base : 0; }
 
 int xheap_pass(void *object) {
     struct pass *pass = mine();
-    if (!pass->depth || pass->count - pass->base == GIVE_MAX || pass->count == PASSED_MAX) return -E2BIG;
+    if (!pass->depth || pass->depth > NESTING_MAX || pass->count - pass->base == GIVE_MAX || pass->count == PASSED_MAX) return -E2BIG;
     int error = xheap_may_give(object);
     if (error) return error;
     for (uint32_t i = 0; i < pass->count; i++)
@@ -49,7 +53,7 @@ int xheap_pass(void *object) {
 
 void *xheap_pass_export(void) {
     struct pass *pass = mine();
-    uint32_t count = pass->count - pass->base;
+    uint32_t count = level_count(pass);
     if (count && !pass->list) pass->list = xheap_alloc(sizeof *pass->list);
     if (!pass->list) count = 0; // the objects stay ours: the caller sees an index that it cannot take
     for (uint32_t i = 0; i < count; i++) pass->list->object[i] = (uint64_t)pass->passed[pass->base + i];
@@ -60,7 +64,7 @@ void *xheap_pass_export(void) {
 
 void xheap_pass_publish(void) {
     struct pass *pass = mine();
-    pass->taken_count = pass->count - pass->base;
+    pass->taken_count = level_count(pass);
     memcpy(pass->taken, pass->passed + pass->base, pass->taken_count * sizeof *pass->taken);
     close_level(pass);
 }

@@ -77,7 +77,8 @@ int xheap_may_give(const void *address);
 int xheap_give_arrived(const void *address);
 
 // In a GATE_GIVES function: hands an own object to the caller; returns the index (0..GIVE_MAX-1) under which the
-// caller takes it, or -EPERM/-EBUSY/-EINVAL as for give, -E2BIG when GIVE_MAX objects were passed in this call.
+// caller takes it, or -EPERM/-EBUSY/-EINVAL/-ESTALE as for xheap_may_give(), -E2BIG when GIVE_MAX objects were passed in this
+// call, or when GATE_GIVES functions of this domain are nested too deep on this thread (more than four).
 int xheap_pass(void *object);
 // After a GATE_GIVES call: the object passed under index; NULL when there is none, or when the giver did not own it.
 // Valid until this thread's next GATE_GIVES call.
