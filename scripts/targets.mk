@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # SPDX-FileCopyrightText: The Cloister authors
 #
-# targets.mk - what one does with a built system: run, demo, test, bench-micro, bench-redis. Included by the Makefile.
+# targets.mk - what one does with a built system: run, look at, demo, test, bench-micro, bench-redis. Included by the Makefile.
 #
 # Invariant: each of these works in a fresh clone; scripts/setup.sh installs what is missing and is quick when nothing is.
 # Everything that they make lands in $(O).
 
-.PHONY: setup run demo test bench-micro bench-redis
+.PHONY: setup run domains graph demo test bench-micro bench-redis
 
 setup:
 	@scripts/setup.sh $(O)
@@ -22,6 +22,11 @@ run: setup
 .PHONY: image-path
 image-path:
 	@echo $(IMAGE)
+
+# The partition of the selected configuration, as a table and as a picture beside the image.
+domains graph: setup
+	@$(MAKE) all CONFIG=$(run-config) >/dev/null
+	@$(PYTHON) scripts/partition.py $@ "$$(dirname "`$(MAKE) -s image-path CONFIG=$(run-config)`")"
 
 demo: setup
 	@$(PYTHON) scripts/demo.py
