@@ -7,6 +7,10 @@
 #   make CONFIG=separate [PLATFORM=pc] [FRAGMENTS="a.config b.config"]     without touching build/.config
 
 O ?= build
+# Nothing here survives a blank in a path: make splits at it.
+ifneq ($(words $(O) $(CURDIR)),2)
+$(error the build folder (O='$(O)') and the folder of this tree ('$(CURDIR)') must each be one path without blanks; move the tree, or choose another O=)
+endif
 override O := $(abspath $(O))
 V ?= 0
 Q := $(if $(filter-out 0,$(V)),,@)
@@ -42,6 +46,7 @@ menuconfig olddefconfig: FORCE
 	@$(PYTHON) -m $@ Kconfig
 
 savedefconfig: FORCE
+	@[ -e $(O)/.config ] || { echo 'config: $(O)/.config does not exist, so there is nothing to save; make <name>_defconfig makes one' >&2; exit 2; }
 	@$(PYTHON) -m savedefconfig --kconfig Kconfig --out defconfig
 	@echo "  WROTE   defconfig"
 
@@ -61,17 +66,28 @@ clean:
 	$(Q)for image in $(O)/*/manifest.json; do [ ! -e "$$image" ] || rm -rf "$${image%/*}"; done
 
 help:
-	@echo 'Configure:'
-	@echo '  make <name>_defconfig    $(O)/.config from configs/<name>_defconfig: $(notdir $(wildcard configs/*_defconfig))'
-	@echo '  make menuconfig          change it; make olddefconfig: complete it; make savedefconfig: write ./defconfig'
-	@echo '  make randconfig [SEED=n] a random valid $(O)/.config: placements, gates, sizes, options'
+	@echo 'Configure (O=$(O)):'
+	@echo '  make <name>_defconfig    O/.config from configs/<name>_defconfig'
+	@echo '  make menuconfig          change O/.config; each option says what it buys and costs'
+	@echo '  make olddefconfig        complete O/.config with the defaults of new options'
+	@echo '  make savedefconfig       write ./defconfig: what of O/.config differs from the defaults'
+	@echo '  make randconfig [SEED=n] a random valid O/.config: placements, gates, sizes, options'
+	@echo '  names: $(patsubst %_defconfig,%,$(notdir $(sort $(wildcard configs/*_defconfig))))'
 	@echo 'Build:'
-	@echo '  make                     the image that $(O)/.config describes: $(O)/<name>/cloister.elf'
-	@echo '  make CONFIG=<name>       configs/<name>_defconfig (or a path), without touching $(O)/.config'
-	@echo '       PLATFORM=pc         the bare-metal platform; FRAGMENTS="a.config ..." on top; O=<folder>; V=1'
-	@echo '  make compile_commands.json, make clean'
-	@echo 'Use (each sets up what it needs):'
-	@echo '  make run [CONFIG=...]    boot it; make demo; make test [TESTS=...]; make bench-micro, bench-redis'
+	@echo '  make                     the image that O/.config describes: O/<its name>/cloister.elf'
+	@echo '  make CONFIG=<name>       configs/<name>_defconfig (or a path), without touching O/.config'
+	@echo '  make compile_commands.json    for clangd; takes CONFIG= too'
+	@echo '  make clean               remove what was built; O/sources stays'
+	@echo 'Use (each sets up and builds what it needs):'
+	@echo '  make run [BOOT="k=v ..."]   boot it and print the redis-cli command line; Ctrl-C ends it'
+	@echo '  make domains             its partition as a table: keys, components, gates, stacks, heaps; make graph: as O/<its name>/graph.svg'
+	@echo '  make demo                what isolation costs a Redis client: monolith, net apart, separate'
+	@echo '  make bench-micro         what one gate costs, in cycles'
+	@echo '  make bench-redis         what each placement costs a Redis client; CONFIG="monolith net" BENCH_SECONDS=60 shorten it'
+	@echo '  make test [TESTS="unit boot"]    all test groups, or some; the last line counts'
+	@echo '  make setup               install the missing packages and fetch the pinned sources'
+	@echo 'Variables: O=<folder> (default build)  V=1 (show commands)  CONFIG=<name or path>'
+	@echo '  PLATFORM=host|pc  FRAGMENTS="a.config ..." (on top of the configuration)'
 
 FORCE:
 

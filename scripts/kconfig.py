@@ -19,6 +19,8 @@ import sys
 
 import kconfiglib
 
+from objects import write_if_changed
+
 ASSIGNMENT = re.compile(r'^CONFIG_(\w+)=(.*)$')
 UNSET = re.compile(r'^# CONFIG_(\w+) is not set')
 # What reaches the trusted code's autoconf.h; placement must not, or moving a component would recompile it.
@@ -113,9 +115,10 @@ def base_file(arguments):
     elif not arguments.config:
         path = os.path.join(arguments.out, ".config")
         if not os.path.exists(path):
-            lines = "\n".join(f"  make {name}_defconfig" for name in configs())
-            raise ConfigError(f"{path} does not exist. Make one with one of\n{lines}\n  make menuconfig\n"
-                              f"or build one configuration directly: make CONFIG={configs()[0] if configs() else '<name>'}")
+            where = "" if arguments.out == os.path.abspath("build") else f" O={arguments.out}"
+            lines = "\n".join(f"  make{where} {name}_defconfig" for name in configs())
+            raise ConfigError(f"{path} does not exist. Make one with one of\n{lines}\n  make{where} menuconfig\n"
+                              f"or build one configuration directly: make{where} CONFIG={configs()[0] if configs() else '<name>'}")
         return path, None
     elif os.path.isfile(arguments.config):
         path = arguments.config
@@ -157,18 +160,6 @@ def folder_of(tree, out):
     if tree.syms["PLATFORM_PC"].str_value == "y" and not name.endswith("-pc"):
         name += "-pc"
     return os.path.join(out, name)
-
-
-def write_if_changed(path, text):
-    try:
-        with open(path, encoding="utf-8") as old:
-            if old.read() == text:
-                return
-    except OSError:
-        pass
-    with open(path + ".new", "w", encoding="utf-8") as new:
-        new.write(text)
-    os.replace(path + ".new", path)
 
 
 def make_lines(tree):

@@ -109,6 +109,7 @@ def write_if_changed(path, text):
                 return False
     except OSError:
         pass
-    with open(path, "w", encoding="utf-8") as new:
+    with open(path + ".new", "w", encoding="utf-8") as new:
         new.write(text)
+    os.replace(path + ".new", path)              # a build that is stopped here leaves the old file whole
     return True

@@ -86,6 +86,11 @@ def write_xor_execute(config):
     check(not bad, "segments that are writable and executable: " + " ".join(bad))
 
 
+def blank_in_a_path():
+    status, output = tree_copy.make("separate", further=["O=/nowhere/a b"])
+    check(status != 0 and "must each be one path without blanks" in output, f"status {status}\n{common.tail(output.splitlines())}")
+
+
 def cases():
     for config in common.BOTH:
         yield ktap.Case(f"{config}: byte-identical in another folder", lambda config=config: identical(config))
@@ -94,3 +99,4 @@ def cases():
     yield ktap.Case("no WRPKRU in monolith", no_wrpkru)
     yield ktap.Case("control: WRPKRU is found in separate", wrpkru_in_separate)
     yield ktap.Case("another placement links and does not compile", placement)
+    yield ktap.Case("a blank in O is refused, and says so", blank_in_a_path)
