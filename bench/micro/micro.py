@@ -44,13 +44,16 @@ def native(out):
 
 
 def measure(folder):
-    """All rows by name; raises system.Failure when the image does not finish."""
+    """(all rows by name, kHz of the TSC); raises system.Failure when the image does not finish."""
     with system.System(os.path.join(folder, "cloister.elf"), ["exit=thread"], network=False, cpu=0) as running:
         status = running.wait_exit(TIMEOUT_SECONDS)
         lines = running.console()
         if status or "BENCH end" not in "\n".join(lines):
             raise system.Failure(running.report(f"the bench image ended with status {status}"))
-    return parse(lines)
+    khz = [int(line.split()[2]) for line in lines if line.startswith("BENCH tsc_khz ")]
+    if len(khz) != 1:
+        raise system.Failure(running.report("the bench image did not say once how fast the TSC ticks"))
+    return parse(lines), khz[0]
 
 
 def main():
@@ -60,7 +63,8 @@ def main():
         return 1
     folder = system.build(CONFIG)
     bench_folder = os.path.join(system.out_folder(), "bench")
-    rows = {**measure(folder), **parse(native(bench_folder))}
+    in_image, khz = measure(folder)
+    rows = {**in_image, **parse(native(bench_folder))}
 
     print("{:<16}{:>10}{:>10}{:>10}  {}".format("row", "median", "min", "p99", "ratio of medians"))
     written = []
@@ -71,12 +75,12 @@ def main():
                                                              f"{ratio:.2f} x {reference}" if ratio else ""))
         written.append(bench_json.row("bench", folder, "native" if name == "glibc_pair" else "image", name,
                                       figures["unit"], figures, ratio, reference if ratio else None))
-    print("TSC cycles per operation")
+    print(f"TSC cycles per operation; TSC {khz / 1000:.0f} MHz")
     for name, reference, most in EXPECTED:
         ratio = rows[name]["median"] / rows[reference]["median"]
         print(f"expected {name} <= {most} x {reference}: {'yes' if ratio <= most else 'NO'} ({ratio:.2f})")
     path = os.path.join(bench_folder, "micro.json")
-    bench_json.write(path, written)
+    bench_json.write(path, written, khz)
     print(f"written to {os.path.relpath(path)}")
     return 0
 

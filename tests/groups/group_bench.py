@@ -15,13 +15,13 @@ ROWS = {"call", "wrpkru", "floor", "gate_light", "gate_full", "gate_give", "cont
 
 
 def rows():
-    got = micro.measure(common.image(micro.CONFIG))
+    got, khz = micro.measure(common.image(micro.CONFIG))
     check(set(got) == ROWS, f"rows missing or unknown: {sorted(set(got) ^ ROWS)}")
     for name, figures in got.items():
         check(0 < figures["min"] <= figures["median"] <= figures["p99"] <= figures["max"], f"{name}: {figures}")
         check(figures["samples"] >= 101, f"{name}: {figures['samples']} samples")
-    full = got["gate_full"]["median"] / got["floor"]["median"]
-    return f"full = {full:.2f} x floor, give = {got['gate_give']['median'] / got['gate_full']['median']:.2f} x full"
+    check(khz > 100_000, f"a TSC of {khz} kHz")  # below 100 MHz: a wrong unit
+    return f"{len(got)} rows; make bench-micro prints the figures"
 
 
 def cases():

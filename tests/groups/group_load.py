@@ -23,7 +23,7 @@ def load(config):
     elf = os.path.join(common.image(config), "cloister.elf")
     with system.System(elf) as running:
         running.wait_ready(30)
-        notes = []
+        done_requests = 0
         for name, arguments, requests in LOADS:
             running.redis("DEL", "counter:__rand_int__")
             done = running.command(["redis-benchmark", "-h", system.ADDRESS, "-p", str(system.PORT), "-n",
@@ -40,10 +40,10 @@ def load(config):
                 counter = int(running.redis("GET", "counter:__rand_int__"))
                 check(requests <= counter <= requests + clients * pipeline,
                       f"{name}: the counter is {counter} after {requests} INCR")
-            notes.append(f"{name}: {min(map(float, rates)):,.0f}/s")
+            done_requests += requests * len(rates)
         equal("PING after the load", running.redis("PING"), "PONG")
         equal("exit status", running.stop(), 0)
-        return "; ".join(notes)
+        return f"{done_requests} requests"
 
 
 def cases():

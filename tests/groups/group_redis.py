@@ -118,7 +118,10 @@ class Shared:
         self.running = None
 
     def get(self):
-        if self.running is None or self.running.process.poll() is not None:
+        if self.running is not None and self.running.process.poll() is not None:
+            ended, self.running = self.running, None  # the next case gets a new one
+            raise system.Failure(ended.report("the system ended by itself after the case before"))
+        if self.running is None:
             elf = os.path.join(common.image(self.config), "cloister.elf")
             self.running = system.System(elf).start().wait_ready(30)
         return self.running

@@ -51,6 +51,7 @@ int bench_run(void) {
         }
     for (uint32_t i = 0; i < row_count; i++)
         print_row(rows[i].name, samples[i]);
+    log_line("BENCH tsc_khz %lu", public_area.clock.tsc_khz);
     log_line("BENCH end");
     return 0;
 }

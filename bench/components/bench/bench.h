@@ -6,7 +6,7 @@
 // Interface: two threads, which the monitor starts. bench_run measures, prints and returns (0: done, 1: a call failed);
 // bench_partner is what bench_run switches to and back in the row context_switch.
 // Output, one line per row: BENCH <name> cycles <median> <min> <p99> <max> <samples>, TSC cycles per operation with two
-// decimals, and then BENCH end.
+// decimals; then BENCH tsc_khz <rate of the TSC>, and BENCH end.
 // It does not judge: bench/micro/micro.py computes ratios and prints the table.
 #ifndef BENCH_H
 #define BENCH_H
