@@ -3,9 +3,9 @@
 """demo.py - make demo: what isolation costs a Redis client, in one table.
 
 Builds and boots the configurations, drives them with unmodified redis-benchmark in interleaved rounds (so that a
-change of the machine's speed hits all of them alike), and prints medians. Both systems run at once, the one that is
-not being measured sleeps. The system has CPU 0 for itself, redis-benchmark CPU 1, where there are two.
-Writes build/bench/demo.json. It does not claim absolute speed: the ratio to monolith is the result.
+change of the machine's speed hits all of them alike), and prints medians. All systems run at once; those that are
+not being measured sleep. The system has CPU 0 for itself, redis-benchmark CPU 1, where there are two.
+Writes $(O)/bench/demo.json, and draws demo.png beside it. It does not claim absolute speed: the ratio to monolith is the result.
 """
 import contextlib
 import csv
@@ -16,13 +16,17 @@ import time
 
 sys.dont_write_bytecode = True
 import bench_json
+import demo_picture
+import progress
 import system
 
 ROUNDS = 9
 LEAST_ROUNDS = 3
-# On a busy machine rounds take longer; then there are fewer of them, so that the whole stays below two minutes.
-MEASURE_SECONDS = 70
+# On a busy machine rounds take longer; then there are fewer of them, so that the whole stays well below five minutes.
+MEASURE_SECONDS = 110
 CLIENTS = 30
+# Without keys only the first can run.
+CONFIGS = ("monolith", "net", "separate")
 # (name, test, pipeline). The number of requests follows from a short first run.
 WORKLOADS = [("GET", "get", 1), ("SET", "set", 1), ("GET, pipeline 16", "get", 16), ("SET, pipeline 16", "set", 16)]
 RUN_SECONDS = 1.0
@@ -64,18 +68,20 @@ def run(configs, folders):
         for running in systems.values():
             running.wait_ready(30)
         requests = {}
+        bar = stack.enter_context(progress.Bar(len(systems) * len(WORKLOADS) * (ROUNDS + 1)))
         for config, running in systems.items():
             for name, test, pipeline in WORKLOADS:
+                bar.step(f"warm-up: {config}, {name}")
                 rate = benchmark(running, test, pipeline, WARM_UP_REQUESTS * pipeline, 1 if spare else None)
                 requests[config, name] = max(1000, int(rate * RUN_SECONDS))
         start = time.monotonic()
         for round_number in range(ROUNDS):
             if round_number >= LEAST_ROUNDS and time.monotonic() - start > MEASURE_SECONDS:
                 break
-            print(f"round {round_number + 1} of {ROUNDS}", flush=True)
             for name, test, pipeline in WORKLOADS:
-                # Who goes first changes, so that neither always finds what the other left behind.
+                # Who goes first changes, so that none always finds what the same other left behind.
                 for config, running in sorted(systems.items(), reverse=round_number % 2 == 1):
+                    bar.step(f"round {round_number + 1}: {config}, {name}")
                     results.setdefault((config, name), []).append(
                         measure(running, test, pipeline, requests[config, name], 1 if spare else None))
         khz = next(iter(systems.values())).statistics()["tsc_khz"]
@@ -99,16 +105,15 @@ def main():
     if reason:
         print(f"The demo cannot run here. {reason}")
         return 1
-    configs = ["monolith"]
+    configs = list(CONFIGS)
     reason = system.missing_mpk()
     if reason:
         print(f"{reason} Only monolith, which needs no keys, is run.")
-    else:
-        configs.append("separate")
+        configs = configs[:1]
     folders = {}
-    for config in configs:
-        print(f"building {config}", flush=True)
-        folders[config] = system.build(config)
+    for number, config in enumerate(configs, 1):
+        with progress.Activity(f"building {config} ({number} of {len(configs)})"):
+            folders[config] = system.build(config)
     results, khz = run(configs, folders)
 
     rounds = len(next(iter(results.values())))
@@ -132,8 +137,11 @@ def main():
                                            "monolith" if of_monolith is not None else None))
     path = os.path.join(system.out_folder(), "bench", "demo.json")
     bench_json.write(path, rows, khz)
+    picture = os.path.join(os.path.dirname(path), "demo.png")
+    drawn = demo_picture.draw(picture, configs, [name for name, _, _ in WORKLOADS], results,
+                              {config: domains(folders[config]) for config in configs}, khz)
     print(f"\nratio: to monolith, the same code in one domain without gates. cycles/request: CPU time of the whole "
-          f"system, Linux below it included.\nwritten to {os.path.relpath(path)}; {time.monotonic() - start:.0f} s")
+          f"system, Linux below it included.\nwritten to {os.path.relpath(path)}{' and ' + os.path.relpath(picture) if drawn else ''}; {time.monotonic() - start:.0f} s")
     return 0
 
 

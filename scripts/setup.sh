@@ -35,10 +35,12 @@ packages() {
 		python3-kconfiglib
 		python3-pyelftools
 		python3-pycparser
+		python3-matplotlib   # demo: its picture
 		redis-tools          # run, bench: redis-benchmark, redis-cli
 		iproute2             # run: the TAP device in a network namespace of its own
 		util-linux           # run: unshare, nsenter
 		libcmocka-dev        # test
+		netcat-openbsd
 		gdb
 		qemu-system-x86      # run, test on platform pc
 	END
