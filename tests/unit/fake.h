@@ -18,6 +18,7 @@
 
 extern struct public fake_public;      // the same memory as public_area, but writable
 extern size_t fake_heap_used, fake_heap_limit; // fake_heap.c: bytes in live blocks; allocations beyond limit fail
+extern size_t fake_heap_countdown;     // so many allocations from now on succeed, the next one fails, then all is well again
 
 // True when function faults (#UD, as a failed invariant does) in a child process.
 bool faults(void (*function)(void));

@@ -6,9 +6,11 @@
 #include "alloc.h"
 #include "fake.h"
 
-size_t fake_heap_used, fake_heap_limit = SIZE_MAX;
+size_t fake_heap_used, fake_heap_limit = SIZE_MAX, fake_heap_countdown = SIZE_MAX;
 
 void *heap_alloc(size_t bytes) {
+    if (fake_heap_countdown-- == 0) // and then counts down from SIZE_MAX
+        return NULL;
     if (bytes > fake_heap_limit || fake_heap_used > fake_heap_limit - bytes)
         return NULL;
     char *address = malloc(bytes ? bytes : 1);

@@ -9,7 +9,7 @@
 
 O ?= build
 unit := $(O)/unit
-unit-tests := alloc boot command connection discipline format resp redis sched store string
+unit-tests := alloc boot command connection discipline format fs fs_names fs_model resp redis sched store string
 
 kv-pure := $(addprefix domains/kv/,buffer.c resp.c store.c reply.c command.c connection.c) lib/format.c
 test-alloc-src := lib/alloc.c
@@ -18,6 +18,10 @@ test-command-src := $(kv-pure) tests/unit/fake_heap.c
 test-connection-src := $(kv-pure) tests/unit/fake_heap.c
 test-discipline-src := domains/time/discipline.c
 test-format-src := lib/format.c
+fs-pure := $(wildcard domains/fs/*.c) tests/unit/fake_heap.c
+test-fs-src := $(fs-pure)
+test-fs_names-src := $(fs-pure)
+test-fs_model-src := $(fs-pure)
 test-resp-src := domains/kv/resp.c lib/format.c tests/unit/fake_heap.c
 test-redis-src := $(kv-pure) tests/unit/fake_heap.c
 test-sched-src := domains/sched/sched.c
@@ -26,9 +30,10 @@ test-string-src :=
 
 # Not a PIE: the linker makes such symbols absolute.
 test-alloc-flags := -no-pie -Wl,--defsym=domain_heap_start=heap_area -Wl,--defsym=domain_heap_end=heap_area+HEAP_AREA
+$(foreach name,fs fs_names fs_model,$(eval test-$(name)-flags := -DCONFIG_FS_HEAP_KIB=8192))
 
 UNIT_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Werror -fno-omit-frame-pointer -fsanitize=address,undefined \
-	-fno-sanitize-recover=all $(addprefix -iquote ,lib core/include shared-heap domains/kv domains/net domains/time domains/sched)
+	-fno-sanitize-recover=all $(addprefix -iquote ,lib core/include shared-heap domains/fs domains/kv domains/net domains/time domains/sched)
 
 .PHONY: unit check
 unit: $(addprefix $(unit)/test_,$(unit-tests))
@@ -42,7 +47,7 @@ $(unit)/fake.o: tests/unit/fake.c tests/unit/fake.h core/include/public.h
 	gcc $(UNIT_CFLAGS) -fno-sanitize=all -c $< -o $@
 
 define unit-rule
-$(unit)/test_$(1): tests/unit/test_$(1).c $$(test-$(1)-src) $(unit)/fake.o tests/unit/unit.mk $(wildcard tests/unit/*.h lib/*.h lib/*.c domains/kv/*.h)
+$(unit)/test_$(1): tests/unit/test_$(1).c $$(test-$(1)-src) $(unit)/fake.o tests/unit/unit.mk $(wildcard tests/unit/*.h lib/*.h lib/*.c domains/fs/*.h domains/kv/*.h)
 	@mkdir -p $$(@D)
 	gcc $$(UNIT_CFLAGS) $$< $$(test-$(1)-src) $(unit)/fake.o -o $$@ $$(subst HEAP_AREA,1048576,$$(test-$(1)-flags)) -lcmocka
 endef

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SPDX-FileCopyrightText: The Cloister authors
+
+// state.h - everything that fs knows, in one struct; private to fs.
+//
+// The component's lock protects all of it. One struct, so that a later version can keep it across a restart (.persist) by moving
+// one definition. What hangs from it lies in the private heap.
+#ifndef FS_STATE_H
+#define FS_STATE_H
+
+#include "ram.h"
+#include "vfs.h"
+
+struct open_file {
+    struct fs_node *node;        // held; NULL: the slot is free
+    int64_t position;
+    uint32_t flags;              // enum fs_open_flag
+    uint16_t generation;         // 1 .. GENERATION_MAX: never 0
+};
+#define GENERATION_MAX 0x7fff    // a handle is not negative
+
+struct fs_state {
+    struct vfs vfs;
+    struct ram ram;              // mounted at `/`
+    struct open_file files[FS_OPEN_MAX];
+    uint32_t next;               // where the search for a free slot begins: a slot rests as long as possible
+    uint32_t open_handles;
+};
+
+extern struct fs_state fs_state;
+
+// The open file of a handle. -EBADF: no handle. -ESTALE: it was closed.
+int handle_find(fs_file_t handle, struct open_file **out);
+// The same; -EBADF unless it was opened for access (FS_READ or FS_WRITE), -EISDIR for a directory.
+int handle_find_file(fs_file_t handle, uint32_t access, struct open_file **out);
+
+// Ends everything: for the tests. Handles must be closed before.
+void fs_end(void);
+
+#endif
