@@ -166,7 +166,6 @@ $(foreach name,$(enabled),$(eval $(call component-rules,$(name))))
 # ---- the manifest: everything that scripts/image.py needs to know, as JSON
 
 strings = [$(subst $(space),$(comma) ,$(patsubst %,"%",$(strip $(1))))]
-headers-of = $(strings)
 setting = $(CONFIG_$($(1)-kconfig)_$(2))
 define component-json
 {"name": "$(1)", "dir": "$($(1)-dir)", "object": "$(O)/obj/$(1).o", "headers": $(call strings,$($(1)-header)),
@@ -176,6 +175,7 @@ define component-json
  "domain": "$(or $(call setting,$(1),DOMAIN),$(1))", "gate": "$(if $(call setting,$(1),GATE_LIGHT),light,full)",
  "stack_kib": $(or $(call setting,$(1),STACK_KIB),16), "heap_kib": $(or $(call setting,$(1),HEAP_KIB),0)}
 endef
+disabled-json = {"name": "$(1)", "headers": $(call strings,$($(1)-header)), "provides": "$($(1)-provides)"}
 define newline
 
 
@@ -187,7 +187,7 @@ define manifest-json
 "assemble": $(call strings,$(CC) $(assembler-flags)),
 "compiler_include": "$(compiler-include)",
 "archives": $(call strings,$(O)/obj/liblib.a $(O)/obj/libxheap.a $(compiler-runtime)),
-"disabled": $(call strings,$(filter-out $(enabled),$(components))), "disabled_headers": $(call strings,$(foreach name,$(filter-out $(enabled),$(components)),$($(name)-header))),
+"disabled": [$(foreach name,$(filter-out $(enabled),$(components)),$(call disabled-json,$(name))$(comma)){}],
 "monitor": {"object": "$(core-objects)/monitor.o", "gate": "$(if $(CONFIG_MONITOR_GATE_LIGHT),light,full)", "stack_kib": $(CONFIG_MONITOR_STACK_KIB), "heap_kib": $(CONFIG_MONITOR_HEAP_KIB)},
 "nucleus": {"object": "$(core-objects)/nucleus.o"},
 "components": [

@@ -35,6 +35,15 @@ def core_headers(component):
     return out
 
 
+def declares(headers, name):
+    """Does one of these headers, which nobody compiled, export a function of this name?"""
+    for path in headers:
+        with open(path, encoding="utf-8") as text:
+            if re.search(rf"^[^/\n]*GATE(_GIVES)?\(\w+\)[^;]*\b{name}\(", text.read(), re.MULTILINE):
+                return True
+    return False
+
+
 @dataclass
 class Component:
     name: str
@@ -336,6 +345,9 @@ class Plan:
         if owners:
             return (f"{who} uses {name}, which is private to {owners[0].name}; declare it with GATE({owners[0].name}) in "
                     f"{owners[0].headers[0]}, or do without it")
+        for item in self.manifest["disabled"]:
+            if item and declares(item["headers"], name):
+                return f"{who} uses {name}, which {item['name']} exports, but CONFIG_{item['name'].upper()} is off; enable it, or do without it"
         return f"{who} uses {name}, which no enabled component exports and lib does not have"
 
     # ---- stubs
@@ -448,7 +460,7 @@ class Plan:
 def check_includes(manifest):
     """A component includes only headers of components that it declares (the dependency files say what it included)."""
     owner = {}
-    for item in manifest["components"]:
+    for item in manifest["disabled"] + manifest["components"]:   # an interface's header belongs to the provider that is enabled
         for header in item.get("headers", []):
             owner[header] = item
     for item in manifest["components"]:
