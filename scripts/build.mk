@@ -196,7 +196,7 @@ endef
 $(file >$(D)/manifest.json.new,$(manifest-json))
 $(shell cmp -s $(D)/manifest.json.new $(D)/manifest.json && rm $(D)/manifest.json.new || mv $(D)/manifest.json.new $(D)/manifest.json)
 
-image-scripts := $(addprefix scripts/,image.py gategen.py prototypes.py stubs.py tables.py layout.py verify.py symbols.py objects.py)
+image-scripts := $(addprefix scripts/,image.py gategen.py prototypes.py stubs.py tables.py layout.py verify.py symbols.py objects.py gdb/cloister-gdb.py)
 public-headers := $(wildcard core/include/*.h shared-heap/*.h) $(foreach name,$(enabled),$($(name)-header))
 $(D)/cloister.elf: $(foreach name,$(enabled),$(O)/obj/$(name).o) $(core-objects)/monitor.o $(core-objects)/nucleus.o \
 		$(O)/obj/liblib.a $(O)/obj/libxheap.a $(D)/manifest.json $(image-scripts) $(public-headers) $(wildcard core/gates/*)

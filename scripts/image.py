@@ -7,6 +7,7 @@ names the steps. Invariant: an image that the verifier refuses does not stay.
 """
 import json
 import os
+import shutil
 import sys
 
 import gategen
@@ -136,7 +137,10 @@ class Image:
             json.dump(audit, out, indent=1)
             out.write("\n")
         verify.verify_image(self.path("cloister.elf"), audit, self.path("gates.o"))
-        os.replace(self.path("cloister.elf"), os.path.join(self.manifest["out"], "cloister.elf"))
+        image = os.path.join(self.manifest["out"], "cloister.elf")
+        # gdb loads what lies beside the image under this name.
+        shutil.copyfile(os.path.join(self.manifest["root"], "scripts/gdb/cloister-gdb.py"), image + "-gdb.py")
+        os.replace(self.path("cloister.elf"), image)
 
 
 def main():

@@ -6,7 +6,7 @@
 # Invariant: each of these works in a fresh clone; scripts/setup.sh installs what is missing and is quick when nothing is.
 # Everything that they make lands in $(O).
 
-.PHONY: setup run domains graph demo test bench-micro bench-redis
+.PHONY: setup run debug domains graph demo test bench-micro bench-redis
 
 setup:
 	@scripts/setup.sh $(O)
@@ -18,6 +18,11 @@ run-config = $(or $(CONFIG),$(if $(wildcard $(O)/.config),,separate))
 run: setup
 	@$(MAKE) all CONFIG=$(run-config)
 	@$(PYTHON) scripts/run.py "`$(MAKE) -s image-path CONFIG=$(run-config)`" $(BOOT)
+
+# The same under gdb, which knows domains, threads and gates; it explains itself.
+debug: setup
+	@$(MAKE) all CONFIG=$(run-config)
+	@$(PYTHON) scripts/debug.py "`$(MAKE) -s image-path CONFIG=$(run-config)`"
 
 .PHONY: image-path
 image-path:

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # SPDX-FileCopyrightText: The Cloister authors
-"""group_tools.py - what shows a person the system: make domains, make graph."""
+"""group_tools.py - what shows a person the system: make domains, make graph, gdb."""
 import os
+import re
+import shutil
 import subprocess
+import sys
 import xml.etree.ElementTree
 
 import audit
@@ -35,6 +38,45 @@ def graph():
     check("net_exchange" in texts, f"{path} does not name the gate net_exchange")
 
 
+def gdb():
+    """Stops where a call of kv has arrived in net: rights, stacks and counts must say so."""
+    image = os.path.join(common.image("separate"), "cloister.elf")
+    words = [word for command in ("break net_exchange", "run", "ck-domains", "ck-threads", "ck-gates net_exchange", "ck-pkru",
+                                  "kill") for word in ("-ex", command)]
+    done = subprocess.run([sys.executable, "-B", "scripts/debug.py", image, "-batch", *words], cwd=common.ROOT, text=True,
+                          stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
+    report = done.stdout[-5000:] + done.stderr[-1000:]
+    lines = [line.split() for line in done.stdout.splitlines()]
+    net = audit.domain(common.image("separate"), "net")
+    check([">", str(net["id"]), "net", str(net["pkey"]), net["pkru"]] in [words[:5] for words in lines],
+          f"ck-domains does not mark net as running:\n{report}")
+    thread = [words for words in lines if words[:1] == [">"] and "kv_main" in words]
+    check(thread and "kv" in thread[0], f"ck-threads does not show kv_main, with a stack in kv:\n{report}")
+    gate = [words for words in lines if words[1:5] == ["kv", "net", "net_exchange", "gives"]]
+    check(gate and int(gate[0][5]) == 1, f"ck-gates does not count one call of net_exchange:\n{report}")
+    check("the rights of domain net" in done.stdout, f"ck-pkru does not see net's rights:\n{report}")
+    for key, access in ((net["pkey"], "write"), (audit.domain(common.image("separate"), "kv")["pkey"], "no")):
+        check(any(words[:1] == [str(key)] and words[-1:] == [access] for words in lines), f"key {key}, not {access}:\n{report}")
+
+
+def gdb_constants():
+    """The script stands alone, so it repeats a few numbers of the headers."""
+    with open(os.path.join(common.ROOT, "scripts/gdb/cloister-gdb.py"), encoding="utf-8") as text:
+        script = text.read()
+    headers = ""
+    for name in ("address_map_asm.h", "slots_asm.h"):
+        with open(os.path.join(common.ROOT, "core/include", name), encoding="utf-8") as text:
+            headers += text.read()
+    for names, values in re.findall(r"^([A-Z_, ]+) = ([0-9a-fx, ]+)(?:  #.*)?$", script, re.M):
+        for name, value in zip(names.split(", "), values.split(", ")):
+            if name != "BASE_ANCHOR_BYTES":
+                wanted = re.search(rf"^#define {name} (\w+)", headers, re.M)
+                check(wanted and int(wanted[1], 0) == int(value, 0), f"{name} is {value} in the script, not so in the headers")
+
+
 def cases():
     yield ktap.Case("make domains: every domain and edge", domains)
     yield ktap.Case("make graph: an SVG with every domain and edge", graph)
+    yield ktap.Case("gdb stops behind a gate: ck-domains, ck-threads, ck-gates, ck-pkru", gdb,
+                    common.skip_of(mpk=True) or (None if shutil.which("gdb") else "gdb is missing: run scripts/setup.sh"))
+    yield ktap.Case("gdb script: numbers as in the headers", gdb_constants)
