@@ -3,7 +3,7 @@
 """audit.py - what a built configuration says about itself, for the runners and the tests.
 
 Interface: domains(folder) -> [{name, id, pkey, stack_kib, heap_kib, components, data_start, data_bytes}], the monitor
-included and the nucleus not; domain(folder, name); domain_count(folder); load(folder) -> audit.json.
+included and the nucleus not; domain(folder, name); domain_count(folder); load(folder) -> audit.json; symbol(folder, name) -> address.
 data_start is where the slots lie; data and bss follow. It comes from the image itself, not from a promise about it.
 """
 import json
@@ -30,6 +30,15 @@ def domains(folder):
 
 def domain(folder, name):
     return next(row for row in domains(folder) if row["name"] == name)
+
+
+def symbol(folder, name):
+    """The address of a symbol of the image, local ones included; the name must be unique."""
+    with open(os.path.join(folder, "cloister.elf"), "rb") as image:
+        found = [symbol["st_value"] for symbol in ELFFile(image).get_section_by_name(".symtab").iter_symbols() if symbol.name == name]
+    if len(found) != 1:
+        raise LookupError(f"{folder}/cloister.elf has {len(found)} symbols called {name}")
+    return found[0]
 
 
 def domain_count(folder):

@@ -10,6 +10,7 @@
 
 #include <stdint.h>
 
+// Before the first of the others: nothing else makes the secret. Neither fails nor blocks.
 void random_init(void);
 uint32_t net_random(void);
 

@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include "net.h"
 
+// Frees the whole table; once, before anything else here. Does not fail.
 void socket_init(void);
 
 // See net_listen(). The port is free again when the thread that listened there has ended, or is owner itself: then the

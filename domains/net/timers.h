@@ -13,6 +13,7 @@
 
 #include <stdint.h>
 
+// Under the component lock, as all of lwIP. None of them fails or blocks.
 void timers_init(void);
 void timers_run(void);
 uint64_t timers_next_ns(void);

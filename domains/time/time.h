@@ -26,12 +26,13 @@ struct time_statistics {
     uint64_t multiplier;       // in force: ns per TSC tick, times 2^32
 };
 
+// Called by the monitor: starts from the rate that the boot calibrated. Returns 0. Does not block.
 GATE(time) int time_init(uint32_t generation, int persist_valid);
 
-// Fills *out. Returns 0.
+// How well the clock follows, for people and tests: fills *out, changes nothing. Returns 0. Does not block.
 GATE(time) int time_statistics(lend_out(sizeof(struct time_statistics)) struct time_statistics *out);
 
-// Once a second: measures the drift, and asks the monitor for a correction.
+// Once a second: measures the drift, and asks the monitor for a correction. Returns only when sleeping fails, with that error.
 THREAD(time, 4) int time_discipline(void);
 
 #endif

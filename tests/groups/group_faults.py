@@ -5,8 +5,6 @@
 One boot per kind with probe=kv:<address>:<kind> (lib/probe.c). Two kinds jump into trusted text: the system-call
 instruction (Syscall User Dispatch must catch it) and gate_die (where nobody may be blamed: the live rights can be the victim's).
 """
-import subprocess
-
 import audit
 import common
 import ktap
@@ -14,11 +12,6 @@ from common import check, equal
 from group_forbidden import PARALLEL, STACK_AREA_BYTES, STACK_STRIDE, STACKS_BASE, boot, image  # noqa: F401 (PARALLEL is read by test.py)
 
 PUBLIC_BASE = 0x270000000
-
-
-def symbol(folder, name):
-    listing = subprocess.run(["nm", f"{folder}/cloister.elf"], check=True, capture_output=True, text=True).stdout
-    return next(int(line.split()[0], 16) for line in listing.splitlines() if line.split()[-1] == name)
 
 
 def faults(folder):
@@ -33,7 +26,7 @@ def faults(folder):
     yield "reads an address that is not canonical", 0, "p", ("protection", 0, 0, "kv", "instruction")
     yield "writes through a stack pointer of 0", 0, "z", ("write", 0xfffffffffffffff8, 0, "nobody", "unmapped")
     yield "overflows its stack", 0, "s", ("write", None, None, "kv", "guard page")
-    yield ("jumps to the system-call instruction", symbol(folder, "nucleus_syscall_site"), "x",
+    yield ("jumps to the system-call instruction", audit.symbol(folder, "nucleus_syscall_site"), "x",
            ("system-call", 0, 0, "kv", "instruction"))
     kv = next(row for row in audit.domains(folder) if row["name"] == "kv")
     yield "jumps to its own data", kv["data_start"], "x", ("execute", kv["data_start"], kv["pkey"], "kv", "slots")
@@ -56,7 +49,7 @@ def reported(folder, address, kind, record):
 
 
 def nobody_blamed(folder):
-    status, lines = boot(folder, "kv", symbol(folder, "gate_die"), "x")
+    status, lines = boot(folder, "kv", audit.symbol(folder, "gate_die"), "x")
     equal("fault record", [line for line in lines if line.startswith("FAULTREC")],
           ["FAULTREC domain=unknown gen=1 kind=illegal-instruction address=0x0 key=0 owner=unknown object='gate check' thread=0 "
            "gate=- caller=-"])
