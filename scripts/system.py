@@ -227,7 +227,7 @@ class System:
             return int(text.read().split()[0])
 
     def statistics(self, timeout=10):
-        """{'crossings': {(caller, function): n}, 'idle_tsc': n, 'tsc_khz': n}, as of now."""
+        """{'crossings': {(caller, function): n}, 'objects.<domain>': n, 'idle_tsc': n, 'tsc_khz': n}, as of now."""
         start = len(self.console())
         os.kill(self.pid, signal.SIGUSR1)
         _, end = self.wait_for(r"^STAT end$", timeout, start)

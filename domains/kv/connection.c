@@ -36,6 +36,7 @@ struct connection *connection_open(struct connection_table *table, net_socket_t 
     if (!connection)
         return NULL;
     connection->socket = socket;
+    client_open(&table->clients, &connection->client);
     resp_open(&connection->parser);
     table->entries[index] = connection;
     return connection;
@@ -45,6 +46,7 @@ void connection_drop(struct connection_table *table, struct connection *connecti
     connection->closing = connection->blocked = true; // nothing to do: leaves the ready list
     connection_settle(table, connection);
     table->entries[index_of(connection->socket)] = NULL;
+    client_close(&table->clients, &connection->client);
     resp_close(&connection->parser);
     heap_free(connection->input.bytes);
     heap_free(connection->output.bytes);
@@ -84,6 +86,7 @@ void connection_settle(struct connection_table *table, struct connection *connec
 static size_t execute(struct connection_table *table, struct connection *connection, const char *input, size_t bytes,
                       struct reply *reply) {
     struct resp_parser *parser = &connection->parser;
+    const struct session session = {table->store, &table->clients, &connection->client};
     size_t consumed = 0;
     while (consumed < bytes && !connection->closing) {
         connection->stalled = buffer_bytes(&connection->output) > CONNECTION_OUTPUT_HIGH;
@@ -93,7 +96,7 @@ static size_t execute(struct connection_table *table, struct connection *connect
         if (status == RESP_INCOMPLETE)
             break;
         if (status == RESP_REQUEST) {
-            if (parser->count && !command_execute(table->store, parser, input + consumed, reply))
+            if (parser->count && !command_execute(&session, parser, input + consumed, reply))
                 connection->closing = true;
             consumed += parser->position;
             resp_next(parser);

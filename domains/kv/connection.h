@@ -16,6 +16,7 @@
 
 #include <stdbool.h>
 #include "buffer.h"
+#include "client.h"
 #include "net.h"
 #include "reply.h"
 #include "resp.h"
@@ -31,6 +32,7 @@ struct connection {
     bool ready;
     struct connection *next, *previous; // ready list
     uint64_t round;            // the round in which it last got an entry in the sends
+    struct client client;
     struct resp_parser parser;
     struct buffer input, output;
 };
@@ -40,6 +42,7 @@ struct connection_table {
     size_t size;
     struct connection *first_ready;
     struct store *store;
+    struct clients clients;
     size_t input_limit, output_limit;
 };
 

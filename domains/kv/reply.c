@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: The Cloister authors
 
 // reply.c - see reply.h.
-#include "format.h"
+#include "real.h"
 #include "reply.h"
 #include "string.h"
 
@@ -19,16 +19,39 @@ void reply_bytes(struct reply *reply, const void *data, size_t bytes) {
 
 void reply_text(struct reply *reply, const char *text) { reply_bytes(reply, text, strlen(text)); }
 
+// A line of type character and number: the head of most replies, so without format().
+static void reply_number(struct reply *reply, char type, uint64_t magnitude, bool negative) {
+    char line[24], *first = line + sizeof(line);
+    *--first = '\n';
+    *--first = '\r';
+    do
+        *--first = (char)('0' + magnitude % 10);
+    while (magnitude /= 10);
+    if (negative)
+        *--first = '-';
+    *--first = type;
+    reply_bytes(reply, first, (size_t)(line + sizeof(line) - first));
+}
+
 void reply_bulk(struct reply *reply, const void *data, size_t bytes) {
-    char head[24];
-    reply_bytes(reply, head, format(head, sizeof(head), "$%zu\r\n", bytes));
+    reply_number(reply, '$', bytes, false);
     reply_bytes(reply, data, bytes);
     reply_bytes(reply, "\r\n", 2);
 }
 
 void reply_integer(struct reply *reply, int64_t value) {
-    char line[24];
-    reply_bytes(reply, line, format(line, sizeof(line), ":%ld\r\n", value));
+    reply_number(reply, ':', value < 0 ? -(uint64_t)value : (uint64_t)value, value < 0);
+}
+
+void reply_array(struct reply *reply, size_t count) { reply_number(reply, '*', count, false); }
+void reply_null(struct reply *reply) { reply_bytes(reply, "$-1\r\n", 5); }
+void reply_null_array(struct reply *reply) { reply_bytes(reply, "*-1\r\n", 5); }
+void reply_ok(struct reply *reply) { reply_bytes(reply, "+OK\r\n", 5); }
+void reply_word(struct reply *reply, const char *text) { reply_bulk(reply, text, strlen(text)); }
+
+void reply_real(struct reply *reply, uint64_t score) {
+    char text[REAL_TEXT_MAX];
+    reply_bulk(reply, text, real_format(score, text));
 }
 
 void reply_error(struct reply *reply, const char *text) {

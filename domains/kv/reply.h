@@ -26,6 +26,12 @@ void reply_bytes(struct reply *reply, const void *data, size_t bytes);
 void reply_text(struct reply *reply, const char *text);   // as it is: "+OK\r\n"
 void reply_bulk(struct reply *reply, const void *data, size_t bytes);
 void reply_integer(struct reply *reply, int64_t value);
+void reply_array(struct reply *reply, size_t count);
+void reply_null(struct reply *reply);
+void reply_null_array(struct reply *reply);
+void reply_ok(struct reply *reply);
+void reply_real(struct reply *reply, uint64_t score);     // real.h
+void reply_word(struct reply *reply, const char *text);   // a bulk string
 void reply_error(struct reply *reply, const char *text);  // "ERR ...", without "-" and line end
 
 #endif

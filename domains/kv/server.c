@@ -20,6 +20,9 @@
 #define PORT 6379
 #define BACKLOG 511            // Redis: tcp-backlog
 #define RETRY_NS 1000000       // how often to look whether `net` is back
+#define SWEEP_NS 100000000     // as Redis: ten times a second
+#define SWEEP_BUCKETS 4096     // some 100 microseconds
+#define SHUTDOWN_ROUNDS 1000   // then whoever does not read is left alone
 #define REPLIES_BYTES XHEAP_OBJECT_MAX
 #define RESERVE_SHIFT 3        // one eighth of the heap is not for the store, but for connections and what waits there
 
@@ -168,6 +171,19 @@ static void free_object(char *object) {
     (void)result; // not ours after all: nothing to give back
 }
 
+// Removes some of the keys whose time has come, every SWEEP_NS while any has an end. Returns when to come again.
+static uint64_t sweep(void) {
+    static uint64_t next_ns;
+    if (!store.expiring)
+        return DEADLINE_NEVER;
+    uint64_t now_ns = time_now_ns();
+    if (now_ns >= next_ns) {
+        store_sweep(&store, SWEEP_BUCKETS);
+        next_ns = now_ns + SWEEP_NS;
+    }
+    return next_ns;
+}
+
 // Hands over the sends, takes the events and handles them; these gather the sends of the next round. Returns 0 or the
 // error of net_exchange.
 static int exchange(void) {
@@ -175,7 +191,7 @@ static int exchange(void) {
     for (uint32_t i = 0; i < send_count; i++)
         batch->sends[i] = (struct net_send){.socket = sends[i].socket, .offset = sends[i].offset, .bytes = sends[i].bytes,
                                             .close = sends[i].close};
-    batch->deadline_ns = more ? 0 : DEADLINE_NEVER;
+    batch->deadline_ns = more || connections.clients.shutdown ? 0 : sweep();
     batch->send_count = send_count;
     batch->event_count = NET_EVENTS_MAX;
     int taken = net_exchange(batch, replies_used ? replies : NULL, replies_used);
@@ -214,6 +230,18 @@ static int listen_again(uint16_t port) {
     }
 }
 
+// After SHUTDOWN: closes every connection.
+static void close_all(void) {
+    for (size_t i = 0; i < connections.size; i++)
+        if (connections.entries[i]) {
+            connections.entries[i]->closing = true;
+            connection_settle(&connections, connections.entries[i]);
+        }
+    for (unsigned i = 0; i < SHUTDOWN_ROUNDS && connections.clients.count; i++)
+        if (exchange() < 0)
+            break;
+}
+
 int kv_main(void) {
     uint16_t port = (uint16_t)boot_number("port", PORT);
     for (;;) {
@@ -222,10 +250,15 @@ int kv_main(void) {
             log_line("kv: cannot listen on port %u: error %d", port, -result);
             return result;
         }
-        log_line("kv: port %u, %zu MiB for data: ready", port, store.limit_bytes >> 20);
+        log_line("kv: port %u, %zu MiB for data: ready", port, store.memory.limit_bytes >> 20);
         do
             result = exchange();
-        while (result >= 0 || result == -ENOSTACK);
+        while ((result >= 0 || result == -ENOSTACK) && !connections.clients.shutdown);
+        if (connections.clients.shutdown) {
+            close_all();
+            log_line("kv: SHUTDOWN: serves nobody any more");
+            return 0;
+        }
         log_line("kv: net failed with error %d; %zu keys kept", -result, store_count(&store));
     }
 }

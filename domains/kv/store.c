@@ -2,179 +2,179 @@
 // SPDX-FileCopyrightText: The Cloister authors
 
 // store.c - see store.h.
-#include "alloc.h"
-#include "siphash.h"
+#include "clock.h"
 #include "store.h"
 #include "string.h"
 
-#define TABLE_MIN 64
-#define MOVES_PER_CALL 2        // at load 1 the move ends long before the next resize is due
-#define EMPTY_PER_CALL 32       // empty buckets passed over per call: bounds the time of a call
-#define BLOCK_BYTES 16          // the heap's header and rounding
-
-struct store_entry {
-    struct store_entry *next;
-    uint64_t hash;
-    uint32_t key_bytes, value_bytes;
-    uint32_t room;              // for key and value
-    uint32_t pad;
-    char bytes[];               // key, value
-};
-
-static size_t entry_bytes(const struct store_entry *entry) { return sizeof(*entry) + entry->room + BLOCK_BYTES; }
-static size_t table_bytes(size_t size) { return size * sizeof(struct store_entry *) + BLOCK_BYTES; }
-
 void store_open(struct store *store, uint64_t seed0, uint64_t seed1, size_t limit_bytes) {
-    *store = (struct store){.limit_bytes = limit_bytes, .seed = {seed0, seed1}};
+    *store = (struct store){.memory = {.limit_bytes = limit_bytes}, .seed = {seed0, seed1}, .chance = seed0 ^ ~seed1};
+    dict_open(&store->keys, &store->memory, store->seed);
 }
 
-static void table_close(struct store_table *table) {
-    for (size_t i = 0; i < table->size; i++)
-        for (struct store_entry *entry = table->buckets[i], *next; entry; entry = next) {
-            next = entry->next;
-            heap_free(entry);
-        }
-    heap_free(table->buckets);
-    *table = (struct store_table){0};
+uint64_t store_random(struct store *store) {
+    store->chance |= !store->chance; // zero would stay zero
+    store->chance ^= store->chance << 13;
+    store->chance ^= store->chance >> 7;
+    store->chance ^= store->chance << 17;
+    return store->chance * 0x2545f4914f6cdd1d; // xorshift64*: the raw state has weak low bits
 }
 
-void store_close(struct store *store) {
-    table_close(&store->tables[0]);
-    table_close(&store->tables[1]);
-    store->used_bytes = 0;
+int64_t store_now_ms(void) { return (int64_t)(time_wall_ns() / 1000000); }
+
+void *store_object(struct dict_entry *entry) {
+    void *object;
+    memcpy(&object, dict_value(entry), sizeof(object));
+    return object;
 }
 
-static bool table_open(struct store *store, struct store_table *table, size_t size) {
-    if (store->used_bytes + table_bytes(size) > store->limit_bytes)
-        return false;
-    table->buckets = heap_zalloc(size * sizeof(*table->buckets));
-    if (!table->buckets)
-        return false;
-    table->size = size;
-    table->count = 0;
-    store->used_bytes += table_bytes(size);
-    return true;
-}
-
-static void table_push(struct store_table *table, struct store_entry *entry) {
-    struct store_entry **bucket = &table->buckets[entry->hash & (table->size - 1)];
-    entry->next = *bucket;
-    *bucket = entry;
-    table->count++;
-}
-
-// Moves a few buckets on, and ends the resize when the last one is empty.
-static void resize_step(struct store *store) {
-    struct store_table *from = &store->tables[0], *to = &store->tables[1];
-    if (!to->buckets)
-        return;
-    unsigned empty = EMPTY_PER_CALL;
-    for (unsigned moves = MOVES_PER_CALL; moves && store->moved < from->size; store->moved++) {
-        struct store_entry *entry = from->buckets[store->moved];
-        if (!entry) {
-            if (!--empty)
-                break;
-            continue;
-        }
-        from->buckets[store->moved] = NULL;
-        for (struct store_entry *next; entry; entry = next) {
-            next = entry->next;
-            from->count--;
-            table_push(to, entry);
-        }
-        moves--;
-    }
-    if (from->count == 0) {
-        heap_free(from->buckets);
-        store->used_bytes -= table_bytes(from->size);
-        *from = *to;
-        *to = (struct store_table){0};
+size_t store_length(struct dict_entry *entry) {
+    switch ((enum type)entry->type) {
+    case TYPE_LIST: return ((struct deque *)store_object(entry))->count;
+    case TYPE_SET:
+    case TYPE_HASH: return dict_count(store_object(entry));
+    case TYPE_ZSET: return dict_count(&((struct sorted *)store_object(entry))->names);
+    case TYPE_STREAM: return ((struct stream *)store_object(entry))->entries.count;
+    default: return entry->value_bytes;
     }
 }
 
-static void resize_start(struct store *store) {
-    struct store_table *table = &store->tables[0];
-    if (store->tables[1].buckets)
-        return;
-    size_t wanted = table->size;
-    if (table->count >= table->size)
-        wanted = table->size * 2;
-    else if (table->size > TABLE_MIN && table->count < table->size / 8)
-        wanted = table->size / 2;
-    if (wanted != table->size && table_open(store, &store->tables[1], wanted))
-        store->moved = 0;
+static const size_t object_bytes[TYPE_COUNT] = {0, sizeof(struct deque), sizeof(struct dict), sizeof(struct sorted),
+                                                sizeof(struct dict), sizeof(struct stream)};
+
+static bool object_open(struct store *store, enum type type, void *object) {
+    memset(object, 0, object_bytes[type]);
+    switch (type) {
+    case TYPE_LIST: ((struct deque *)object)->memory = &store->memory; return true;
+    case TYPE_STREAM: ((struct stream *)object)->entries.memory = &store->memory; return true;
+    case TYPE_ZSET: return sorted_open(object, &store->memory, store->seed);
+    default: dict_open(object, &store->memory, store->seed); return true;
+    }
 }
 
-// The link that points to the entry of key, or NULL; *table is its table.
-static struct store_entry **find(struct store *store, const char *key, size_t key_bytes, uint64_t hash,
-                                 struct store_table **table) {
-    for (unsigned i = 0; i < 2 && store->tables[i].buckets; i++) {
-        *table = &store->tables[i];
-        struct store_entry **link = &(*table)->buckets[hash & ((*table)->size - 1)];
-        for (; *link; link = &(*link)->next)
-            if ((*link)->hash == hash && (*link)->key_bytes == key_bytes && !memcmp((*link)->bytes, key, key_bytes))
-                return link;
+static void object_close(struct store *store, enum type type, void *object) {
+    switch (type) {
+    case TYPE_LIST: deque_close(object); break;
+    case TYPE_STREAM: deque_close(&((struct stream *)object)->entries); break;
+    case TYPE_ZSET: sorted_close(object); break;
+    default: dict_close(object);
     }
-    return NULL;
+    memory_free(&store->memory, object, object_bytes[type]);
+}
+
+static void end_value(struct store *store, struct dict_entry *entry) {
+    if (entry->type != TYPE_STRING)
+        object_close(store, entry->type, store_object(entry));
+    store_expire(store, entry, 0);
+}
+
+void store_clear(struct store *store) {
+    size_t place = 0;
+    for (struct dict_entry *entry = NULL; (entry = dict_next(&store->keys, &place, entry));)
+        end_value(store, entry);
+    dict_close(&store->keys);
+}
+
+void store_close(struct store *store) { store_clear(store); }
+
+void store_expire(struct store *store, struct dict_entry *entry, int64_t expires_ms) {
+    store->expiring += (expires_ms != 0) - (size_t)(entry->expires_ms != 0);
+    entry->expires_ms = expires_ms;
+}
+
+// The slot of key, emptied first when its time has come.
+static inline struct dict_slot find(struct store *store, const char *key, size_t key_bytes) {
+    struct dict_slot slot = dict_find(&store->keys, key, key_bytes);
+    struct dict_entry *entry = dict_entry(slot);
+    if (entry && entry->expires_ms && store_is_over(entry, store_now_ms())) {
+        end_value(store, entry);
+        dict_remove(&store->keys, slot);
+        store->expired++;
+        return dict_find(&store->keys, key, key_bytes);
+    }
+    return slot;
+}
+
+struct dict_entry *store_find(struct store *store, const char *key, size_t key_bytes) {
+    return dict_entry(find(store, key, key_bytes));
 }
 
 char *store_get(struct store *store, const char *key, size_t key_bytes, size_t *value_bytes) {
-    struct store_table *table;
-    resize_step(store);
-    struct store_entry **link = find(store, key, key_bytes, siphash_1_3(store->seed, key, key_bytes), &table);
-    if (!link)
+    struct dict_entry *entry = store_find(store, key, key_bytes);
+    if (!entry || entry->type != TYPE_STRING)
         return NULL;
-    *value_bytes = (*link)->value_bytes;
-    return (*link)->bytes + key_bytes;
+    *value_bytes = entry->value_bytes;
+    return dict_value(entry);
 }
 
-int store_set(struct store *store, const char *key, size_t key_bytes, const char *value, size_t value_bytes) {
-    struct store_table *table;
-    resize_step(store);
-    if (!store->tables[0].buckets && !table_open(store, &store->tables[0], TABLE_MIN))
-        return -ENOMEM;
-    uint64_t hash = siphash_1_3(store->seed, key, key_bytes);
-    struct store_entry **link = find(store, key, key_bytes, hash, &table), *old = link ? *link : NULL;
-    size_t need = key_bytes + value_bytes;
-    if (need > UINT32_MAX - BLOCK_BYTES)
-        return -ENOMEM;
-    if (old && need <= old->room && old->room - need <= need + BLOCK_BYTES) { // fits, and wastes less than half
-        memcpy(old->bytes + key_bytes, value, value_bytes);
-        old->value_bytes = (uint32_t)value_bytes;
-        return 0;
-    }
-    uint32_t room = (uint32_t)((need + BLOCK_BYTES - 1) & ~(size_t)(BLOCK_BYTES - 1));
-    size_t after = store->used_bytes + sizeof(struct store_entry) + room + BLOCK_BYTES - (old ? entry_bytes(old) : 0);
-    struct store_entry *entry = after <= store->limit_bytes ? heap_alloc(sizeof(*entry) + room) : NULL;
+int store_put(struct store *store, const char *key, size_t key_bytes, const char *value, size_t value_bytes, bool keep_end) {
+    struct dict_slot slot = find(store, key, key_bytes);
+    struct dict_entry *entry = dict_entry(slot);
+    enum type old_type = entry ? entry->type : TYPE_STRING;
+    void *object = old_type != TYPE_STRING ? store_object(entry) : NULL;
+    entry = dict_put(&store->keys, slot, key, key_bytes, value, value_bytes);
     if (!entry)
         return -ENOMEM;
-    *entry = (struct store_entry){.hash = hash, .key_bytes = (uint32_t)key_bytes, .value_bytes = (uint32_t)value_bytes,
-                                  .room = room};
-    memcpy(entry->bytes, key, key_bytes);
-    memcpy(entry->bytes + key_bytes, value, value_bytes);
-    store->used_bytes = after;
-    if (old) {
-        entry->next = old->next;
-        *link = entry;
-        heap_free(old);
-    } else {
-        table_push(store->tables[1].buckets ? &store->tables[1] : &store->tables[0], entry);
-        resize_start(store);
+    if (object) {
+        object_close(store, old_type, object);
+        entry->type = TYPE_STRING;
     }
+    if (entry->expires_ms && !keep_end)
+        store_expire(store, entry, 0);
     return 0;
 }
 
+void *store_create(struct store *store, const char *key, size_t key_bytes, enum type type) {
+    void *object = memory_alloc(&store->memory, object_bytes[type]);
+    if (!object)
+        return NULL;
+    struct dict_entry *entry = NULL;
+    bool open = object_open(store, type, object);
+    if (open)
+        entry = dict_put(&store->keys, find(store, key, key_bytes), key, key_bytes, (const char *)&object, sizeof(object));
+    if (!entry) {
+        if (open)
+            object_close(store, type, object);
+        else
+            memory_free(&store->memory, object, object_bytes[type]);
+        return NULL;
+    }
+    entry->type = type;
+    return object;
+}
+
 bool store_delete(struct store *store, const char *key, size_t key_bytes) {
-    struct store_table *table;
-    resize_step(store);
-    struct store_entry **link = find(store, key, key_bytes, siphash_1_3(store->seed, key, key_bytes), &table);
-    if (!link)
+    struct dict_slot slot = find(store, key, key_bytes);
+    struct dict_entry *entry = dict_entry(slot);
+    if (!entry)
         return false;
-    struct store_entry *entry = *link;
-    *link = entry->next;
-    table->count--;
-    store->used_bytes -= entry_bytes(entry);
-    heap_free(entry);
-    resize_start(store);
+    end_value(store, entry);
+    dict_remove(&store->keys, slot);
     return true;
+}
+
+struct sweep {
+    int64_t now_ms;
+    unsigned count;
+    struct dict_entry *over[STORE_SWEEP_MAX];
+};
+
+static void collect(void *context, struct dict_entry *entry) {
+    struct sweep *sweep = context;
+    if (sweep->count < STORE_SWEEP_MAX && store_is_over(entry, sweep->now_ms))
+        sweep->over[sweep->count++] = entry;
+}
+
+void store_sweep(struct store *store, unsigned buckets) {
+    struct sweep sweep = {.now_ms = store_now_ms()};
+    if (!store->expiring)
+        return;
+    do
+        store->sweep_cursor = dict_scan(&store->keys, store->sweep_cursor, collect, &sweep);
+    while (store->sweep_cursor && --buckets && sweep.count < STORE_SWEEP_MAX);
+    for (unsigned i = 0; i < sweep.count; i++) {
+        struct dict_slot slot = dict_find(&store->keys, sweep.over[i]->bytes, sweep.over[i]->key_bytes);
+        end_value(store, sweep.over[i]);
+        dict_remove(&store->keys, slot);
+        store->expired++;
+    }
 }

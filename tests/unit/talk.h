@@ -5,6 +5,7 @@
 #ifndef TESTS_UNIT_TALK_H
 #define TESTS_UNIT_TALK_H
 
+#include <time.h>
 #include "alloc.h"
 #include "connection.h"
 #include "fake.h"
@@ -22,6 +23,7 @@ struct talk {
 
 static inline void talk_open(struct talk *talk, size_t store_limit, size_t direct_room) {
     *talk = (struct talk){.output = malloc(TALK_OUTPUT_MAX), .direct_room = direct_room};
+    fake_public.clock.wall_offset_ns = (uint64_t)time(NULL) * 1000000000;
     store_open(&talk->store, 1, 2, store_limit);
     talk->table = (struct connection_table){.store = &talk->store, .input_limit = 1 << 20, .output_limit = 1 << 20};
     talk->connection = connection_open(&talk->table, 0x10007);

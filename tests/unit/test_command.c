@@ -33,7 +33,7 @@ static void set_get_del(void **state) {
            "-ERR wrong number of arguments for 'set' command\r\n-ERR wrong number of arguments for 'set' command\r\n"
            "-ERR wrong number of arguments for 'get' command\r\n-ERR wrong number of arguments for 'get' command\r\n"
            "-ERR wrong number of arguments for 'del' command\r\n");
-    expect("SET a 1 EX 10\r\nGET a\r\n", "-ERR syntax error\r\n$-1\r\n");
+    expect("SET a 1 EX 10 PX 10\r\nGET a\r\n", "-ERR syntax error\r\n$-1\r\n");
 }
 
 static void incr(void **state) {
@@ -51,7 +51,7 @@ static void incr(void **state) {
 static void unknown(void **state) {
     (void)state;
     expect("foo a b\r\n", "-ERR unknown command 'foo', with args beginning with: 'a' 'b' \r\n");
-    expect("CONFIG GET save\r\n", "-ERR unknown command 'CONFIG', with args beginning with: 'GET' 'save' \r\n");
+    expect("CONFIGS GET save\r\n", "-ERR unknown command 'CONFIGS', with args beginning with: 'GET' 'save' \r\n");
     expect("*2\r\n$3\r\na\rb\r\n$3\r\nc\nd\r\n", "-ERR unknown command 'a b', with args beginning with: 'c d' \r\n");
 }
 

@@ -47,7 +47,7 @@ static void random_steps(struct store *store, int steps, uint32_t sets_of_ten) {
             model[index].there = false;
         }
         check(store, random_below(KEYS));
-        assert_true(store->used_bytes <= store->limit_bytes);
+        assert_true(store->memory.used_bytes <= store->memory.limit_bytes);
     }
 }
 
@@ -102,15 +102,15 @@ static void accounts_exactly(void **state) {
     struct store store;
     store_open(&store, 1, 2, 1 << 20);
     assert_int_equal(store_set(&store, "a", 1, "1", 1), 0);
-    size_t one = store.used_bytes;
+    size_t one = store.memory.used_bytes;
     assert_int_equal(store_set(&store, "b", 1, "1", 1), 0);
     assert_true(store_delete(&store, "b", 1));
-    assert_int_equal(store.used_bytes, one);
+    assert_int_equal(store.memory.used_bytes, one);
     for (int i = 0; i < 1000; i++) { // a counter never allocates again
         char text[16];
         assert_int_equal(store_set(&store, "a", 1, text, (size_t)sprintf(text, "%d", i)), 0);
     }
-    assert_int_equal(store.used_bytes, one);
+    assert_int_equal(store.memory.used_bytes, one);
     store_close(&store);
 }
 

@@ -11,7 +11,8 @@ O ?= build
 unit := $(O)/unit
 unit-tests := alloc boot command connection discipline format fs fs_names fs_model resp redis sched store string
 
-kv-pure := $(addprefix domains/kv/,buffer.c resp.c store.c reply.c command.c connection.c) lib/format.c
+kv-pure := $(addprefix domains/kv/,buffer.c resp.c real.c dict.c deque.c sorted.c store.c walk.c glob.c reply.c client.c request.c \
+	strings.c lists.c sets.c hashes.c zsets.c streams.c keys.c admin.c commands.c command.c connection.c) lib/format.c
 test-alloc-src := lib/alloc.c
 test-boot-src := lib/boot.c
 test-command-src := $(kv-pure) tests/unit/fake_heap.c
@@ -25,7 +26,7 @@ test-fs_model-src := $(fs-pure)
 test-resp-src := domains/kv/resp.c lib/format.c tests/unit/fake_heap.c
 test-redis-src := $(kv-pure) tests/unit/fake_heap.c
 test-sched-src := domains/sched/sched.c
-test-store-src := domains/kv/store.c tests/unit/fake_heap.c
+test-store-src := $(kv-pure) tests/unit/fake_heap.c
 test-string-src :=
 
 # Not a PIE: the linker makes such symbols absolute.
