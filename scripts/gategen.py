@@ -67,6 +67,9 @@ class Component:
         return self.lock == "serial"
 
 
+STACK_SHARED_KIB = 120         # what check_memory() allows, for components that share a stack
+
+
 @dataclass
 class Domain:
     name: str
@@ -80,7 +83,9 @@ class Domain:
 
     @property
     def stack_kib(self):
-        return max((c.stack_kib for c in self.components), default=16)
+        """Calls between components of one domain nest on one stack, so their needs add up, as far as the map has room."""
+        needs = [c.stack_kib for c in self.components] or [16]
+        return max(max(needs), min(sum(needs), STACK_SHARED_KIB))
 
     @property
     def heap_kib(self):
