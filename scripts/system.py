@@ -81,8 +81,10 @@ def missing_network():
     tried = subprocess.run(["unshare", "-Urn", "sh", "-c", SETUP, "sh", "true"], capture_output=True, text=True,
                            timeout=20)
     if tried.returncode:
-        return ("A user and network namespace with a TAP cannot be made here: "
-                + (tried.stderr.strip().splitlines() or ["no reason given"])[-1])
+        why = (tried.stderr.strip().splitlines() or ["no reason given"])[-1]
+        # Linux gives no user namespace in a chroot, not even to root; some machines forbid them to users.
+        hint = "; user namespaces must be allowed, and none can be made in a chroot" if "unshare failed" in why else ""
+        return f"A user and network namespace with a TAP cannot be made here: {why}{hint}"
     return None
 
 
