@@ -55,7 +55,30 @@ CLI = [
                      (["INCR"], "ERR wrong number of arguments for 'incr' command"),
                      (["DEL"], "ERR wrong number of arguments for 'del' command"),
                      (["PING", "a", "b"], "ERR wrong number of arguments for 'ping' command")]),
+    ("strings", [(["SET", "s", "v", "EX", "100"], "OK"), (["TTL", "s"], "100"), (["APPEND", "s", "w"], "2"),
+                 (["GETRANGE", "s", "-1", "-1"], "w"), (["MSET", "m1", "1", "m2", "2"], "OK"),
+                 (["MGET", "m1", "m2"], "1\n2"), (["DECRBY", "m1", "5"], "-4")]),
+    ("lists", [(["DEL", "l"], None), (["RPUSH", "l", "a", "b", "c"], "3"), (["LPUSH", "l", "z"], "4"),
+               (["LRANGE", "l", "0", "-1"], "z\na\nb\nc"), (["LPOP", "l", "2"], "z\na"), (["LLEN", "l"], "2")]),
+    ("sets", [(["DEL", "t"], None), (["SADD", "t", "a", "b", "a"], "2"), (["SISMEMBER", "t", "a"], "1"),
+              (["SREM", "t", "a"], "1"), (["SMEMBERS", "t"], "b"), (["SPOP", "t"], "b"), (["EXISTS", "t"], "0")]),
+    ("hashes", [(["DEL", "h"], None), (["HSET", "h", "f", "1"], "1"), (["HINCRBY", "h", "f", "41"], "42"),
+                (["HGETALL", "h"], "f\n42"), (["HDEL", "h", "f"], "1"), (["TYPE", "h"], "none")]),
+    ("sorted-sets", [(["DEL", "z"], None), (["ZADD", "z", "0.1", "a", "2", "b"], "2"), (["ZSCORE", "z", "a"], "0.10000000000000001"),
+                     (["ZRANGE", "z", "0", "-1"], "a\nb"), (["ZRANK", "z", "b"], "1"), (["ZPOPMIN", "z"], "a\n0.10000000000000001"),
+                     (["ZINCRBY", "z", "1.5", "b"], "3.5")]),
+    ("streams", [(["DEL", "x"], None), (["XADD", "x", "1-1", "f", "v"], "1-1"), (["XLEN", "x"], "1"),
+                 (["XRANGE", "x", "-", "+"], "1-1\nf\nv")]),
+    ("wrong-type", [(["LPUSH", "l", "x"], None),
+                    (["GET", "l"], "WRONGTYPE Operation against a key holding the wrong kind of value")]),
+    ("keys", [(["FLUSHALL"], "OK"), (["SET", "k1", "1"], "OK"), (["KEYS", "k*"], "k1"), (["SCAN", "0"], "0\nk1"),
+              (["DBSIZE"], "1"), (["PEXPIRE", "k1", "1"], "1"), (["PING"], "PONG"), (["SELECT", "0"], "OK"),
+              (["CONFIG", "GET", "save"], "save\n"), (["CLIENT", "SETNAME", "me"], "OK"), (["ECHO", "e"], "e")]),
 ]
+
+# What the default set of redis-benchmark prints, one line each, with -q.
+BENCHMARK = ["PING_INLINE", "PING_MBULK", "SET", "GET", "INCR", "LPUSH", "RPUSH", "LPOP", "RPOP", "SADD", "HSET", "SPOP", "ZADD",
+             "ZPOPMIN", "LPUSH (needed to benchmark LRANGE)", "LRANGE_100", "LRANGE_300", "LRANGE_500", "LRANGE_600", "MSET"]
 
 # (name, bytes sent, bytes expected, bytes per piece: 0 = all at once)
 RAW = [
@@ -110,6 +133,16 @@ def run_nc(running):
     equal("nc", done.stdout, b"+PONG\r\n$-1\r\n")
 
 
+def run_benchmark(running, pipeline):
+    done = running.command(["redis-benchmark", "-h", system.ADDRESS, "-p", str(system.PORT), "-n", "1000", "-r", "1000", "-q",
+                            "-P", str(pipeline)], data=b"", timeout=60)
+    text = done.stdout.decode().replace("\r", "\n")
+    problems = [name for name in BENCHMARK if f"{name}" not in text or "requests per second" not in text]
+    noise = [line for line in (text + done.stderr.decode()).splitlines() if "WARNING" in line or "rror" in line]
+    if done.returncode or problems or noise:
+        raise system.Failure(running.report(f"redis-benchmark: status {done.returncode}, missing {problems}, said {noise}"))
+
+
 class Shared:
     """The one system of a configuration: booted by the first case, stopped by the last."""
 
@@ -144,6 +177,8 @@ def cases():
         for name, steps in CLI:
             yield case("redis-cli " + name, run_cli, steps)
         yield case("nc inline", run_nc) if shutil.which("nc") else ktap.Case(f"{config}: nc inline", skip="nc is not installed")
+        for pipeline in (1, 16):
+            yield case(f"redis-benchmark default set, pipeline {pipeline}", run_benchmark, pipeline)
         for name, data, wanted, piece in RAW:
             yield case("raw " + name, run_raw, data, wanted, piece)
         yield ktap.Case(f"{config}: stops with status 0", shared.stop, skip)
