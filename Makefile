@@ -81,6 +81,7 @@ help:
 	@echo 'Use (each sets up and builds what it needs):'
 	@echo '  make run [BOOT="k=v ..."]   boot it and print the redis-cli command line; Ctrl-C ends it'
 	@echo '  make domains             its partition as a table: keys, components, gates, stacks, heaps; make graph: as O/<its name>/graph.svg'
+	@echo '  make debug               the same under gdb, with ck-domains, ck-threads, ck-gates, ck-pkru'
 	@echo '  make demo                what isolation costs a Redis client: monolith, net apart, separate'
 	@echo '  make bench-micro         what one gate costs, in cycles'
 	@echo '  make bench-redis         what each placement costs a Redis client; CONFIG="monolith net" BENCH_SECONDS=60 shorten it'
