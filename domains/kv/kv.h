@@ -5,7 +5,7 @@
 //
 // Interface: none but its thread. Speaks RESP2 on TCP port 6379 (boot argument port=).
 // Its data lives in its private heap: whatever empties that (a restart of this domain) empties the store.
-// It does not persist, expire, replicate, authenticate or cluster.
+// It does not persist, replicate, authenticate or cluster.
 #ifndef KV_H
 #define KV_H
 

@@ -103,7 +103,6 @@ static uint64_t round_decimal(struct natural *number, int power, bool lost) {
         for (; power < 0; power++)
             lost |= divide(number, 10) != 0;
     }
-    uint64_t mantissa = 0;
     int bits = bits_of(number), drop = bits > 64 ? bits - 64 : 0;
     for (int i = 0; i < drop / 32; i++)
         lost |= number->limbs[i] != 0;
@@ -112,8 +111,7 @@ static uint64_t round_decimal(struct natural *number, int power, bool lost) {
     for (unsigned i = 0; i < 3 && first + i < number->used; i++)
         window |= (unsigned __int128)number->limbs[first + i] << (32 * i);
     lost |= (window & (((unsigned __int128)1 << within) - 1)) != 0;
-    mantissa = (uint64_t)(window >> within);
-    return pack(mantissa | lost, exponent + drop);
+    return pack((uint64_t)(window >> within) | lost, exponent + drop);
 }
 
 static bool is_word(const char *text, size_t bytes, const char *word) {
@@ -202,8 +200,7 @@ static bool round_digits(char *digits, int count) {
         rest |= digits[i] != '0';
     bool up = digits[FORMAT_DIGITS] > '5' ||
               (digits[FORMAT_DIGITS] == '5' && (rest || ((digits[FORMAT_DIGITS - 1] - '0') & 1)));
-    int i = FORMAT_DIGITS - 1;
-    for (; up && i >= 0; i--) {
+    for (int i = FORMAT_DIGITS - 1; up && i >= 0; i--) {
         if (digits[i] != '9') {
             digits[i]++;
             return false;
@@ -274,10 +271,9 @@ bool real_add(uint64_t left, uint64_t right, uint64_t *sum) {
     uint64_t large = left & ~REAL_SIGN, small = right & ~REAL_SIGN, sign = left & REAL_SIGN;
     bool opposite = (left ^ right) & REAL_SIGN;
     if (small > large) {
-        uint64_t other = large;
-        large = small;
-        small = other;
         sign = right & REAL_SIGN;
+        large = right & ~REAL_SIGN;
+        small = left & ~REAL_SIGN;
     }
     if (large == REAL_INFINITY) {
         *sum = sign | large;

@@ -272,39 +272,3 @@ void command_getrange(struct request *request) {
     else
         reply_bulk(request->reply, dict_value(entry) + start, (size_t)(stop - start + 1));
 }
-
-static void add(const struct request *request, int64_t by) {
-    struct dict_entry *entry;
-    int64_t value = 0;
-    if (!request_find(request, 1, TYPE_STRING, &entry))
-        return;
-    if (entry && !resp_integer(dict_value(entry), entry->value_bytes, &value)) {
-        reply_error(request->reply, ERROR_INTEGER);
-        return;
-    }
-    if (__builtin_add_overflow(value, by, &value)) {
-        reply_error(request->reply, ERROR_OVERFLOW);
-        return;
-    }
-    char text[24];
-    size_t bytes = format(text, sizeof(text), "%ld", value);
-    struct span key = request_argument(request, 1);
-    if (store_put(request->store, key.bytes, key.length, text, bytes, true) == 0)
-        reply_integer(request->reply, value);
-    else
-        reply_memory(request->reply);
-}
-
-void command_incr(struct request *request) { add(request, 1); }
-void command_decr(struct request *request) { add(request, -1); }
-
-void command_incrby(struct request *request) {
-    int64_t by;
-    if (!request_integer(request, 2, &by))
-        return;
-    if (request->name[0] == 'd' && __builtin_sub_overflow(0, by, &by)) {
-        reply_error(request->reply, "ERR decrement would overflow");
-        return;
-    }
-    add(request, by);
-}

@@ -3,6 +3,7 @@
 
 // test_command.c - requests in, replies out: the commands and their errors, word by word.
 #include "talk.h"
+#include "walk.h"
 
 // Sends input whole and byte by byte; both times the replies must be expected.
 static void expect(const char *input, const char *expected) {
@@ -92,10 +93,87 @@ static void long_keys(void **state) {
     }
 }
 
+static const char every_type[] =
+    "SET s 1 EX 100\r\nAPPEND s 2345678901234567890\r\nMSET a 1 b 2 c 3\r\nINCR a\r\nRPUSH l 1 2 3 4 5 6\r\nLPOP l 2\r\n"
+    "SADD t a b c d e f g h i j k l\r\nSPOP t 3\r\nHSET h a 1 b 2 c 3 d 4 e 5 f 6 g 7 h 8 i 9\r\nHINCRBY h z 1\r\nHDEL h a\r\n"
+    "ZADD z 1 a 2 b 3 c 4 d 5 e 6 f 7 g 8 h 9 i\r\nZINCRBY z 5 a\r\nZPOPMIN z 2\r\nXADD x 1 f v\r\nXADD x 2 f v\r\nSET l 1 GET\r\n"
+    "SET t x\r\nGETSET s y\r\nKEYS *\r\nSCAN 0 COUNT 100\r\nEXPIRE h 10\r\nCLIENT LIST\r\nINFO\r\n";
+
+// Wherever the heap or the limit ends: answers are lost, never the account, and no aggregate stays empty.
+static void memory_ends_anywhere(void **state) {
+    (void)state;
+    for (size_t limit = 0; limit < 9000; limit += 30) {
+        struct talk talk;
+        talk_open(&talk, limit % 60 ? limit : 1 << 20, 65536);
+        if (limit % 60 == 0)
+            fake_heap_limit = fake_heap_used + limit;
+        talk_feed(&talk, every_type, strlen(every_type));
+        fake_heap_limit = SIZE_MAX;
+        size_t place = 0;
+        for (struct dict_entry *entry = NULL; (entry = dict_next(&talk.store.keys, &place, entry));)
+            assert_true(entry->type == TYPE_STRING || store_length(entry) > 0);
+        store_clear(&talk.store);
+        assert_int_equal(talk.store.memory.used_bytes, 0);
+        assert_int_equal(talk.store.expiring, 0);
+        talk_close(&talk);
+    }
+}
+
+static void keys_end(void **state) {
+    (void)state;
+    struct talk talk;
+    static const char before[] = "SET a 1 EX 10\r\nSET b 1 EX 10\r\nSET c 1\r\nRPUSH d 1\r\nPEXPIRE d 10\r\n", after[] = "GET a\r\nDBSIZE\r\n";
+    talk_open(&talk, 1 << 20, 65536);
+    talk_feed(&talk, before, strlen(before));
+    fake_public.clock.wall_offset_ns += 10000000000;
+    talk.output_bytes = 0;
+    talk_feed(&talk, after, strlen(after));
+    talk_keep(&talk, "", 1);
+    assert_string_equal(talk.output, "$-1\r\n:3\r\n"); // c, and two that nobody asked for
+    store_sweep(&talk.store, 1000);
+    assert_int_equal(store_count(&talk.store), 1);
+    assert_int_equal(talk.store.expiring, 0);
+    talk_close(&talk);
+}
+
+// What a snapshot does: every key and element into a second store, which must then answer the same.
+static void walk_and_restore(void **state) {
+    (void)state;
+    struct talk talk, other;
+    static const char ask[] = "GET s\r\nTTL h\r\nLRANGE r 0 -1\r\nSCARD u\r\nHGET h c\r\nZRANGE z 0 -1 WITHSCORES\r\nXRANGE x - +\r\nXADD x 2 f v\r\n";
+    talk_open(&talk, 1 << 20, 65536);
+    talk_open(&other, 1 << 20, 65536);
+    talk_feed(&talk, every_type, strlen(every_type));
+    talk_feed(&talk, "RPUSH r 1 2 3\r\nSADD u 1 2\r\n", 27);
+    size_t place = 0;
+    for (struct dict_entry *key = NULL; (key = dict_next(&talk.store.keys, &place, key));) {
+        struct walk walk;
+        struct element element;
+        assert_int_equal(walk_restore(&other.store, key->bytes, key->key_bytes, key->type), 0);
+        walk_open(&walk, key);
+        while (walk_next(&walk, &element))
+            assert_int_equal(walk_add(&other.store, key->bytes, key->key_bytes, &element), 0);
+        store_expire(&other.store, store_find(&other.store, key->bytes, key->key_bytes), key->expires_ms);
+    }
+    assert_int_equal(store_count(&other.store), store_count(&talk.store));
+    talk.output_bytes = other.output_bytes = 0;
+    talk_feed(&talk, ask, strlen(ask));
+    talk_feed(&other, ask, strlen(ask));
+    assert_int_equal(talk.output_bytes, other.output_bytes);
+    assert_memory_equal(talk.output, other.output, talk.output_bytes);
+    connection_table_clear(&other.table);
+    heap_free(other.table.entries);
+    store_close(&other.store);
+    free(other.output);
+    talk_close(&talk);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(ping),    cmocka_unit_test(set_get_del),
                                        cmocka_unit_test(incr),    cmocka_unit_test(unknown),
                                        cmocka_unit_test(closes),  cmocka_unit_test(out_of_memory),
-                                       cmocka_unit_test(long_keys)};
+                                       cmocka_unit_test(long_keys),
+                                       cmocka_unit_test(memory_ends_anywhere),
+                                       cmocka_unit_test(keys_end), cmocka_unit_test(walk_and_restore)};
     return cmocka_run_group_tests_name("command", tests, NULL, NULL);
 }

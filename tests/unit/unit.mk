@@ -9,10 +9,10 @@
 
 O ?= build
 unit := $(O)/unit
-unit-tests := alloc boot command connection discipline format fs fs_names fs_model resp redis sched store string
+unit-tests := alloc boot command connection discipline format fs fs_names fs_model real resp redis sched store string
 
 kv-pure := $(addprefix domains/kv/,buffer.c resp.c real.c dict.c deque.c sorted.c store.c walk.c glob.c reply.c client.c request.c \
-	strings.c lists.c sets.c hashes.c zsets.c streams.c keys.c admin.c commands.c command.c connection.c) lib/format.c
+	strings.c counters.c lists.c sets.c hashes.c zsets.c streams.c keys.c admin.c commands.c command.c connection.c) lib/format.c
 test-alloc-src := lib/alloc.c
 test-boot-src := lib/boot.c
 test-command-src := $(kv-pure) tests/unit/fake_heap.c
@@ -23,12 +23,14 @@ fs-pure := $(wildcard domains/fs/*.c) tests/unit/fake_heap.c
 test-fs-src := $(fs-pure)
 test-fs_names-src := $(fs-pure)
 test-fs_model-src := $(fs-pure)
+test-real-src := domains/kv/real.c lib/format.c
 test-resp-src := domains/kv/resp.c lib/format.c tests/unit/fake_heap.c
 test-redis-src := $(kv-pure) tests/unit/fake_heap.c
 test-sched-src := domains/sched/sched.c
 test-store-src := $(kv-pure) tests/unit/fake_heap.c
 test-string-src :=
 
+test-real-flags := -lm
 # Not a PIE: the linker makes such symbols absolute.
 test-alloc-flags := -no-pie -Wl,--defsym=domain_heap_start=heap_area -Wl,--defsym=domain_heap_end=heap_area+HEAP_AREA
 $(foreach name,fs fs_names fs_model,$(eval test-$(name)-flags := -DCONFIG_FS_HEAP_KIB=8192))
