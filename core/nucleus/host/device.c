@@ -8,19 +8,34 @@
 #include <linux/if_tun.h>
 #include <linux/ioctl.h>
 #include <linux/poll.h>
+#include <linux/socket.h>
 #include <linux/time_types.h>
+#include <linux/un.h>
 #include "clock.h"
 #include "host.h"
 
 #define EINTR 4 // a tick while a pipe is full: Linux's alone, it never leaves the nucleus
+#define AF_UNIX_FAMILY 1   // AF_UNIX and SOCK_STREAM, which only libc's headers name
+#define SOCK_STREAM_TYPE 1
 #define NET_HEADER_BYTES 12 // struct virtio_net_hdr_v1, what tap.c expects
 
 int device_fd[DEVICE_COUNT] = {[DEVICE_CONSOLE] = 1, [DEVICE_NET0] = -1};
 
+// stream=PATH names a Unix socket at which somebody (passt) speaks in frames with a length before each.
+static void stream_open(const char *path) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX_FAMILY};
+    for (uint32_t i = 0; i < sizeof address.sun_path - 1 && path[i] && path[i] != ' '; i++) address.sun_path[i] = path[i];
+    int fd = (int)SYSCALL(__NR_socket, AF_UNIX_FAMILY, SOCK_STREAM_TYPE | O_CLOEXEC, 0);
+    if (fd < 0 || SYSCALL(__NR_connect, fd, &address, sizeof address) < 0 || SYSCALL(__NR_fcntl, fd, F_SETFL, O_NONBLOCK) < 0)
+        die_with("cannot connect to the socket named by stream=; drivers/stream/README.md shows how to start passt there");
+    device_fd[DEVICE_NET0] = fd;
+}
+
 // tap=NAME names an existing TAP interface that this process may attach to (scripts/run.py makes one).
 void device_open(void) {
-    const char *name = boot_value("tap");
-    if (!name) return;
+    const char *path = boot_value("stream"), *name = boot_value("tap");
+    if (path) stream_open(path);
+    if (path || !name) return;
     struct ifreq request = {0};
     for (int i = 0; i < IFNAMSIZ - 1 && name[i] && name[i] != ' '; i++) request.ifr_name[i] = name[i];
     request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
