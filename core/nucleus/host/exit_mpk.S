@@ -19,27 +19,13 @@ nucleus_exit_stub:
     mov  nucleus_target(%rip), %r11
     mov  CONTEXT_SELECTOR(%r11), %al
     mov  %al, public_area(%rip)               // block, unless the nucleus itself was interrupted round its syscall
-    mov  CONTEXT_RBX(%r11), %rbx
-    mov  CONTEXT_RBP(%r11), %rbp
-    mov  CONTEXT_RSI(%r11), %rsi
-    mov  CONTEXT_RDI(%r11), %rdi
-    mov  CONTEXT_R8(%r11), %r8
-    mov  CONTEXT_R9(%r11), %r9
-    mov  CONTEXT_R10(%r11), %r10
-    mov  CONTEXT_R12(%r11), %r12
-    mov  CONTEXT_R13(%r11), %r13
-    mov  CONTEXT_R14(%r11), %r14
-    mov  CONTEXT_R15(%r11), %r15
+    CONTEXT_LOAD
     mov  CONTEXT_STUB(%r11), %rax
     test %rax, %rax
     jz   1f
     mov  CONTEXT_NONCE(%r11), %r11
     jmp  *%rax                                // resume_<domain>, from the nucleus's constant table
-1:  lea  CONTEXT_R11(%r11), %rsp              // the nucleus goes on with its own rights
-    pop  %r11
-    pop  %rdx
-    pop  %rcx
-    pop  %rax
-    iretq
+1:                                            // the nucleus goes on with its own rights
+    CONTEXT_GO_ON
 nucleus_exit_stub_end:
     .section .note.GNU-stack,"",@progbits

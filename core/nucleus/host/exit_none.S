@@ -19,22 +19,7 @@ nucleus_exit_stub:
     mov  nucleus_target(%rip), %r11
     mov  CONTEXT_SELECTOR(%r11), %al
     mov  %al, public_area+1(%rip)             // monitor_busy of the code that goes on
-    mov  CONTEXT_RBX(%r11), %rbx
-    mov  CONTEXT_RBP(%r11), %rbp
-    mov  CONTEXT_RSI(%r11), %rsi
-    mov  CONTEXT_RDI(%r11), %rdi
-    mov  CONTEXT_R8(%r11), %r8
-    mov  CONTEXT_R9(%r11), %r9
-    mov  CONTEXT_R10(%r11), %r10
-    mov  CONTEXT_R12(%r11), %r12
-    mov  CONTEXT_R13(%r11), %r13
-    mov  CONTEXT_R14(%r11), %r14
-    mov  CONTEXT_R15(%r11), %r15
-    lea  CONTEXT_R11(%r11), %rsp
-    pop  %r11
-    pop  %rdx
-    pop  %rcx
-    pop  %rax
-    iretq
+    CONTEXT_LOAD
+    CONTEXT_GO_ON
 nucleus_exit_stub_end:
     .section .note.GNU-stack,"",@progbits
