@@ -8,6 +8,7 @@
 // Invariant: a granule's entry has an owner exactly while it is the first granule of an object that some domain holds;
 // free objects are on the list of their class. It does not shrink: a chunk keeps its class for ever.
 #include "monitor.h"
+#include "private_copy.h"
 #include "string.h"
 #include "xheap.h"
 
@@ -65,8 +66,8 @@ int xheap_refill(uint32_t size_class, uint32_t count) {
 int xheap_drain(uint64_t list, uint32_t count) {
     uint32_t caller = monitor_caller(), done = 0;
     if (!count || count > XHEAP_BATCH || xheap_owner_of((void *)list, count * 8) != caller) return -EINVAL;
-    uint64_t addresses[XHEAP_BATCH]; // read once
-    memcpy(addresses, (void *)list, count * sizeof *addresses);
+    uint64_t addresses[XHEAP_BATCH];
+    private_copy(addresses, (void *)list, count * sizeof *addresses);
     for (uint32_t i = 0; i < count; i++) {
         uint64_t offset = addresses[i] - ARENA_BASE;
         if (offset >= ARENA_BYTES || offset % XHEAP_GRANULE_BYTES) continue;

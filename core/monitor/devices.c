@@ -5,6 +5,7 @@
 #include "device.h"
 #include "monitor.h"
 #include "nucleus.h"
+#include "private_copy.h"
 #include "xheap.h"
 
 int device_submit(uint32_t device, uint32_t operation, struct device_buffer *buffers, size_t count) {
@@ -14,7 +15,7 @@ int device_submit(uint32_t device, uint32_t operation, struct device_buffer *buf
     if (!count || count > DEVICE_BATCH_MAX || operation > DEVICE_WRITE) return -EINVAL;
     struct device_buffer list[DEVICE_BATCH_MAX]; // private: the originals can change under us
     for (size_t i = 0; i < count; i++) {
-        list[i] = buffers[i];
+        private_copy(&list[i], &buffers[i], sizeof list[i]);
         if (!list[i].bytes || !xheap_owner_of((void *)list[i].address, list[i].bytes)) return -EINVAL;
     }
     int done = nucleus_device_submit(device, operation, list, count);

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include "device.h"
 #include "netdev.h"
+#include "private_copy.h"
 #include "string.h"
 #include "tap.h"
 #include "xheap.h"
@@ -34,12 +35,6 @@ static uint32_t stock_count;
 // In the shared heap, so that lending them to the monitor copies nothing. It checks what it finds there.
 static struct device_buffer *buffers;
 static int event;
-
-// Reads what another domain can write exactly once.
-static void private_copy(void *to, const void *shared, size_t bytes) {
-    memcpy(to, shared, bytes);
-    __asm__ volatile("" ::: "memory");
-}
 
 int tap_init(uint32_t generation, int persist_valid) {
     (void)generation;

@@ -13,6 +13,7 @@
 #include "device.h"
 #include "log.h"
 #include "netdev.h"
+#include "private_copy.h"
 #include "peer.h"
 #include "string.h"
 #include "thread.h"
@@ -119,8 +120,7 @@ int netdev_transmit(void *data, size_t bytes, const struct netdev_frame *frames,
     if (count < 1 || count > NETDEV_BATCH_MAX)
         return -EINVAL;
     struct netdev_frame frame[NETDEV_BATCH_MAX];
-    memcpy(frame, frames, count * sizeof(*frame));
-    __asm__ volatile("" ::: "memory"); // read once
+    private_copy(frame, frames, count * sizeof(*frame));
     for (size_t i = 0; i < count; i++)
         if (frame[i].offset < NETDEV_HEADROOM || frame[i].offset > bytes || frame[i].bytes > bytes - frame[i].offset ||
             frame[i].gso_type != NETDEV_GSO_NONE)

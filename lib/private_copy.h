@@ -5,8 +5,8 @@
 //
 // The barrier keeps the compiler from reading the original again where the code names the copy: between a check and
 // its use the other domain could have changed it.
-#ifndef NET_PRIVATE_COPY_H
-#define NET_PRIVATE_COPY_H
+#ifndef LIB_PRIVATE_COPY_H
+#define LIB_PRIVATE_COPY_H
 
 #include "string.h"
 
