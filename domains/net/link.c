@@ -30,6 +30,7 @@
 static struct netif interface;
 static struct netdev_info device;
 static bool has_link;
+struct link_counters link_counters;
 
 // Reception. The descriptors lie in the shared heap, so that lending them copies nothing.
 static struct netdev_frame *rx_descriptors;
@@ -103,8 +104,11 @@ static void receive_frame(void *object, const struct netdev_frame *descriptor) {
     const size_t room = xheap_room(object);
     const uint32_t bytes = descriptor->bytes;
     struct rx_frame *frame = NULL;
+    link_counters.frames_in++;
+    link_counters.bytes_in += bytes;
     if (descriptor->offset > room || bytes > room - descriptor->offset || bytes > UINT16_MAX ||
         bytes < ETHERNET_BYTES || (frame = rx_frame_new()) == NULL) {
+        link_counters.dropped_in++;
         (void)xheap_free(object);
         return;
     }
@@ -119,6 +123,7 @@ static void receive_frame(void *object, const struct netdev_frame *descriptor) {
         (void)xheap_free(object);
     } else if (rx_held > CONFIG_NET_RX_FRAMES_MAX) {
         // The applications do not keep up: the peers will send again. Bare acknowledgements still pass, above.
+        link_counters.dropped_in++;
         (void)xheap_free(object);
         (void)pbuf_free(head);
         return;
@@ -180,6 +185,7 @@ static bool transmit_staged(void) {
     const int taken = netdev_transmit(staging, staged_bytes, tx_descriptors, tx_count);
     if (taken < 0 || (uint32_t)taken >= tx_count) {
         // All gone: taken, or lost with a driver that died. TCP repairs the latter.
+        link_counters.dropped_out += taken < 0 ? tx_count : 0;
         tx_count = staged_bytes = 0;
         return true;
     }
@@ -244,6 +250,8 @@ static err_t link_output(struct netif *netif, struct pbuf *pbuf) {
         offload_checksum(&descriptor, pbuf->payload, out, bytes);
     tx_descriptors[tx_count++] = descriptor;
     staged_bytes += need;
+    link_counters.frames_out++;
+    link_counters.bytes_out += bytes;
     return ERR_OK;
 }
 

@@ -34,6 +34,13 @@ struct rx_frame {
     uint8_t header[HEADER_BYTES_MAX];
 };
 
+// What passed through here since the start, for net_status().
+struct link_counters {
+    uint64_t frames_in, bytes_in, dropped_in;    // received, and of these: malformed, or without room for them
+    uint64_t frames_out, bytes_out, dropped_out; // sent by lwIP, and of these: lost with the driver
+};
+extern struct link_counters link_counters;
+
 // The frame of a body pbuf, or NULL when pbuf is not a frame's body.
 struct rx_frame *rx_frame_of(struct pbuf *pbuf);
 

@@ -74,4 +74,19 @@ BLOCKS GATE_GIVES(net) int net_exchange(lend_inout(sizeof(struct net_batch)) str
 // Keeps connections alive while no application calls net_exchange(): timers, acknowledgements, and what has arrived.
 THREAD(net, 8) int net_housekeeping(void);
 
+struct net_status {
+    uint8_t address[4], netmask[4], gateway[4];  // IPv4, first byte first
+    uint8_t mac[6];
+    uint16_t mtu;
+    uint32_t is_up;                              // 0: there is no device, and the fields above say nothing
+    uint32_t connections, connections_max;       // accepted or waiting to be, and how many there may be
+    uint32_t listeners, pad;
+    uint64_t frames_in, bytes_in, dropped_in;    // Ethernet frames; dropped: malformed, or no room
+    uint64_t frames_out, bytes_out, dropped_out; // dropped: lost with a driver that died
+};
+
+// What the network is and has done, for people: fills *out, changes nothing. Returns 0. Does not block, but for the
+// component's lock; holds that for a walk over all sockets.
+GATE(net) int net_status(lend_out(sizeof(struct net_status)) struct net_status *out);
+
 #endif
