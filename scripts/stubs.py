@@ -88,7 +88,7 @@ def caller_stub(function, label):
         lines += [f"    goto {undo};", f"{undo}:"]
     for number, p in reversed(list(enumerate(pointers))):
         lines += [f"    if (bounced_{p.name}) (void)xheap_free(crossing_{p.name});",
-                  f"    else if (bytes_{p.name}) xheap_lend_end(crossing_{p.name});",
+                  f"    else if (bytes_{p.name}) xheap_lend_end();",
                   f"undo_{number}:"]
     return lines + ["    return gate_result;", "}", ""]
 

@@ -5,7 +5,10 @@
 //
 // Linked privately into each domain that uses the heap; the state here is that domain's own memory. The lock is the
 // domain's: components of one domain share this copy.
-// Invariant: a cached object is owned by this domain in the owner table and its bit in cached[] is set.
+// Invariant: a cached object is owned by this domain in the owner table and its bit in cached[] is set; no object is cached
+// and lent. Lending takes no lock: each thread has its own stack of records, which only it writes. So freeing marks first and
+// then looks for records, lending records first and then looks for the mark: one of two threads that do both at once
+// sees the other. On one CPU the order of the instructions is enough; with several each side needs a full fence in between.
 #include "client.h"
 #include "domain.h"
 #include "string.h"
@@ -13,12 +16,13 @@
 
 #define CACHE_MAX 64
 #define GRANULES (ARENA_BYTES / XHEAP_GRANULE_BYTES)
-#define LENDS_MAX 128
+#define LENDS_MAX 48              // per thread: six arguments, eight calls deep
 
 static struct cache { uint32_t count; void *object[CACHE_MAX]; } caches[XHEAP_CLASSES];
 static uint64_t cached[GRANULES / 64];
-static struct lend { uint32_t granule, count; } lends[LENDS_MAX];
-static uint32_t lend_count;
+static struct lends { volatile uint32_t count, granule[LENDS_MAX]; } lends[THREAD_MAX];
+static volatile uint64_t lenders; // bit = thread that ever lent
+_Static_assert(THREAD_MAX <= 64, "a bit per thread");
 static struct component_lock lock = {.event = EVENT_MAX - 1}; // the libraries' event: spurious wake-ups are harmless
 
 void client_lock(void) { int error = component_lock_acquire(&lock); (void)error; }
@@ -26,22 +30,31 @@ void client_unlock(void) { component_lock_release(&lock); }
 
 static uint32_t granule_of(const void *address) { return (uint32_t)(((uintptr_t)address - ARENA_BASE) / XHEAP_GRANULE_BYTES); }
 
-// First granule of the object that contains address, or GRANULES.
-static uint32_t object_of(const void *address) {
-    if (!xheap_contains(address)) return GRANULES;
+static inline void order(void) { __atomic_signal_fence(__ATOMIC_SEQ_CST); }
+
+// The object that contains address: all zero when no live one does. Every object of a chunk has the chunk's size.
+struct view { uint32_t granule; uint8_t owner; size_t room; };
+static inline struct view view_of(const void *address) {
     uint64_t offset = (uintptr_t)address - ARENA_BASE;
-    uint8_t size_class = chunk_class[offset / XHEAP_CHUNK_BYTES];
-    if (!size_class) return GRANULES;
-    return (uint32_t)((offset & ~(((uint64_t)XHEAP_GRANULE_BYTES << (size_class - 1)) - 1)) / XHEAP_GRANULE_BYTES);
+    uint8_t size_class = offset < ARENA_BYTES ? chunk_class[offset / XHEAP_CHUNK_BYTES] : 0;
+    if (!size_class) return (struct view){0};
+    uint64_t bytes = (uint64_t)XHEAP_GRANULE_BYTES << (size_class - 1), inside = offset & (bytes - 1);
+    uint32_t granule = (uint32_t)((offset - inside) / XHEAP_GRANULE_BYTES);
+    return (struct view){granule, owner_table[granule].owner, bytes - inside};
 }
 
 static void *address_of(uint32_t granule) { return arena + (uint64_t)granule * XHEAP_GRANULE_BYTES; }
 static bool is_cached(uint32_t granule) { return cached[granule / 64] >> (granule % 64) & 1; }
+static void mark(uint32_t granule) { cached[granule / 64] |= 1ull << (granule % 64); }
+static void unmark(uint32_t granule) { cached[granule / 64] &= ~(1ull << (granule % 64)); }
 
-static struct lend *lend_of(uint32_t granule) {
-    for (uint32_t i = 0; i < lend_count; i++)
-        if (lends[i].granule == granule) return &lends[i];
-    return NULL;
+static bool is_lent(uint32_t granule) {
+    for (uint64_t left = lenders; left; left &= left - 1) {
+        const struct lends *of = &lends[__builtin_ctzll(left)];
+        for (uint32_t i = of->count; i-- > 0;)
+            if (of->granule[i] == granule) return true;
+    }
+    return false;
 }
 
 static uint32_t class_of(size_t bytes) {
@@ -51,8 +64,7 @@ static uint32_t class_of(size_t bytes) {
 }
 
 static void put(struct cache *cache, void *object) {
-    uint32_t granule = granule_of(object);
-    cached[granule / 64] |= 1ull << (granule % 64);
+    mark(granule_of(object));
     cache->object[cache->count++] = object;
 }
 
@@ -68,8 +80,7 @@ void *xheap_alloc(size_t bytes) {
     void *object = NULL;
     if (cache->count) {
         object = cache->object[--cache->count];
-        uint32_t granule = granule_of(object);
-        cached[granule / 64] &= ~(1ull << (granule % 64));
+        unmark(granule_of(object));
     }
     client_unlock();
     return object;
@@ -81,8 +92,7 @@ static void drain(struct cache *cache) {
     uint64_t taken[XHEAP_BATCH];
     for (uint32_t i = 0; i < XHEAP_BATCH; i++) {
         void *object = cache->object[--cache->count];
-        uint32_t granule = granule_of(object);
-        cached[granule / 64] &= ~(1ull << (granule % 64));
+        unmark(granule_of(object));
         taken[i] = (uint64_t)object;
     }
     memcpy(list, taken, sizeof taken);
@@ -90,21 +100,25 @@ static void drain(struct cache *cache) {
     (void)error; // the monitor takes back what is ours; another owner's object never gets into the cache
 }
 
-// 0 when this domain may part with the object that starts at address.
+// 0 when this domain may part with the object that starts at address, but for its being lent.
 static int may_part(const void *address, uint32_t *granule) {
-    *granule = object_of(address);
-    if (*granule == GRANULES || address_of(*granule) != address) return -EINVAL;
-    uint8_t owner = owner_table[*granule].owner;
-    if (!owner) return -ESTALE; // back with the monitor
-    if (owner != domain_self) return -EPERM;
-    if (is_cached(*granule)) return -ESTALE;
-    return lend_of(*granule) ? -EBUSY : 0;
+    struct view view = view_of(address);
+    *granule = view.granule;
+    if (!view.room || address_of(view.granule) != address) return -EINVAL;
+    if (!view.owner) return -ESTALE; // back with the monitor
+    if (view.owner != domain_self) return -EPERM;
+    return is_cached(view.granule) ? -ESTALE : 0;
 }
 
 int xheap_free(void *address) {
     uint32_t granule;
     client_lock();
     int error = may_part(address, &granule);
+    if (!error) {
+        mark(granule);
+        order();
+        if (is_lent(granule)) unmark(granule), error = -EBUSY;
+    }
     if (!error) {
         struct cache *cache = &caches[chunk_class[((uintptr_t)address - ARENA_BASE) / XHEAP_CHUNK_BYTES] - 1];
         if (cache->count == CACHE_MAX) drain(cache);
@@ -115,66 +129,60 @@ int xheap_free(void *address) {
 }
 
 size_t xheap_room(const void *address) {
-    uint32_t granule = object_of(address);
-    if (granule == GRANULES || !owner_table[granule].owner) return 0;
-    return (size_t)owner_table[granule].granules * XHEAP_GRANULE_BYTES - (size_t)((char *)address - (char *)address_of(granule));
+    struct view view = view_of(address);
+    return view.owner ? view.room : 0;
 }
 
 uint8_t xheap_owner_of(const void *address, size_t bytes) {
-    uint32_t granule = object_of(address);
-    if (granule == GRANULES || bytes > xheap_room(address)) return 0;
-    return owner_table[granule].owner;
+    struct view view = view_of(address);
+    return bytes <= view.room ? view.owner : 0;
 }
 
 int xheap_check(const void *address, size_t bytes) {
-    uint8_t owner = xheap_owner_of(address, bytes);
-    return owner && owner != domain_self ? 0 : -EFAULT;
+    struct view view = view_of(address);
+    return bytes <= view.room && view.owner && view.owner != domain_self ? 0 : -EFAULT;
 }
 
 int xheap_lend_begin(const void *address, size_t bytes) {
-    uint8_t owner = xheap_owner_of(address, bytes);
-    if (!owner) return -EFAULT;
-    if (owner != domain_self) return 0; // borrowed already: its owner keeps the record
-    uint32_t granule = object_of(address);
-    client_lock();
-    struct lend *lend = lend_of(granule);
-    int error = is_cached(granule) ? -EFAULT : 0;
-    if (!error && lend) lend->count++;
-    else if (!error && lend_count < LENDS_MAX) lends[lend_count++] = (struct lend){granule, 1};
-    else if (!error) error = -EBUSY;
-    client_unlock();
-    return error;
+    struct view view = view_of(address);
+    if (bytes > view.room || !view.owner) return -EFAULT;
+    uint32_t thread = thread_self();
+    struct lends *mine = &lends[thread];
+    if (mine->count == LENDS_MAX) return -EBUSY;
+    if (!(lenders >> thread & 1)) __atomic_fetch_or(&lenders, 1ull << thread, __ATOMIC_SEQ_CST);
+    mine->granule[mine->count] = view.granule; // of what is borrowed too, so that lend_end need not ask: its owner has a record as well
+    mine->count++;
+    order();
+    if (view.owner != domain_self || !is_cached(view.granule)) return 0;
+    mine->count--;
+    return -EFAULT;
 }
 
-void xheap_lend_end(const void *address) {
-    client_lock();
-    struct lend *lend = lend_of(object_of(address));
-    if (lend && !--lend->count) *lend = lends[--lend_count];
-    client_unlock();
-}
+void xheap_lend_end(void) { lends[thread_self()].count--; }
 
 // On the way of a give gate, which checks owner and start itself: only what this domain alone knows is looked at here.
 int xheap_give_begin(const void *address) {
     uint64_t granule = ((uintptr_t)address - ARENA_BASE) / XHEAP_GRANULE_BYTES;
     if (granule >= GRANULES) return -EINVAL;
     if (is_cached((uint32_t)granule)) return -ESTALE;
-    return lend_count && lend_of((uint32_t)granule) ? -EBUSY : 0;
+    return is_lent((uint32_t)granule) ? -EBUSY : 0;
 }
 
 int xheap_may_give(const void *address) {
     uint32_t granule;
-    return may_part(address, &granule);
+    int error = may_part(address, &granule);
+    return !error && is_lent(granule) ? -EBUSY : error;
 }
 
 int xheap_give_arrived(const void *address) {
-    uint32_t granule = object_of(address);
-    if (granule == GRANULES || address_of(granule) != address) return -EINVAL;
-    return owner_table[granule].owner == domain_self ? 0 : -EPERM;
+    struct view view = view_of(address);
+    if (!view.room || address_of(view.granule) != address) return -EINVAL;
+    return view.owner == domain_self ? 0 : -EPERM;
 }
 
 xheap_handle_t xheap_handle(const void *object) {
-    uint32_t granule = object_of(object);
-    return granule == GRANULES ? 0 : (uint64_t)owner_table[granule].generation << 32 | granule;
+    struct view view = view_of(object);
+    return view.room ? (uint64_t)owner_table[view.granule].generation << 32 | view.granule : 0;
 }
 
 void *xheap_resolve(xheap_handle_t handle) {

@@ -62,10 +62,11 @@ static inline bool xheap_contains(const void *address) {
 
 // For generated stubs. check: 0 when the range lies in one live object that the calling domain does not own, else
 // -EFAULT. lend_begin: a range inside one live object, own or borrowed: 0, and an own object can be neither freed nor
-// given until lend_end.
+// given until lend_end, which ends this thread's last lend; -EFAULT outside such an object; -EBUSY when this thread lends too
+// many. Neither takes a lock or crosses.
 int xheap_check(const void *address, size_t bytes);
 int xheap_lend_begin(const void *address, size_t bytes);
-void xheap_lend_end(const void *address);
+void xheap_lend_end(void);
 // For generated stubs of a give parameter, on the caller's side: 0, -EINVAL outside the heap, -ESTALE when this domain
 // freed it, -EBUSY while it is lent. The gate itself refuses (-EPERM) what the caller does not own and what is no
 // object's start, so the callee need not look again.
