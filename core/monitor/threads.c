@@ -110,10 +110,18 @@ static void schedule(void) {
     if (error) say("PANIC monitor: switch to thread %d: %d\n", next, error), monitor_stop(70);
 }
 
+static bool is_other_runnable(uint32_t self) {
+    for (uint32_t t = 0; t < thread_limit; t++)
+        if (t != self && is_runnable(t)) return true;
+    return false;
+}
+
 static int block(uint32_t event, uint64_t deadline_ns) {
     uint32_t self = current();
     waits[self] = (struct wait){.event = event, .deadline_ns = deadline_ns};
     view(self)->state = THREAD_WAITING;
+    // idle() asks the devices. When others run instead, nobody would before the next tick, however ready this one is.
+    if (event < device_count && is_other_runnable(self)) deliver(nucleus_wait(0, 1ull << event));
     schedule();
     return waits[self].result;
 }

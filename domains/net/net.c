@@ -34,10 +34,22 @@ void *net_calloc(size_t count, size_t bytes) {
 
 // ---- driving the stack ----
 
-// Sends, receives and runs timers, without waiting; stops early once wanted events are there for owner.
-static void stack_poll(uint32_t owner, uint32_t wanted) {
+// The device's event before it was last found empty: as long as it stays, whoever can wait need not ask the device, since
+// event_wait() sees what has come since. To ask and hear "nothing" costs three crossings, and on `host` a system call.
+static uint32_t empty_at;
+static bool is_known_empty;
+
+static uint32_t device_events(void) { return link_event() < 0 ? 0 : event_count((uint32_t)link_event()); }
+
+// Sends, receives and runs timers, without waiting; stops early once wanted events are there for owner. can_wait: what the device
+// holds may be left there, because the caller waits for its event from empty_at on.
+static void stack_poll(uint32_t owner, uint32_t wanted, bool can_wait) {
     (void)link_flush();
-    for (int round = 0; round < POLL_ROUNDS_MAX && socket_pending(owner) < wanted && link_receive(); round++) {
+    if (!can_wait || empty_at != device_events())
+        is_known_empty = false;
+    for (int round = 0; round < POLL_ROUNDS_MAX && !is_known_empty && socket_pending(owner) < wanted; round++) {
+        empty_at = device_events(); // before the question: what arrives after it makes event_wait() return at once
+        is_known_empty = !link_receive();
     }
     timers_run();
     (void)link_flush();
@@ -61,20 +73,20 @@ static uint64_t next_timer_ns(uint64_t now_ns) {
 static void wait_for_events(uint32_t self, uint32_t wanted, uint64_t deadline_ns) {
     for (;;) {
         const int event = link_event();
-        // Before the poll: what arrives after it makes event_wait() return at once.
-        const uint32_t seen = event < 0 ? 0 : event_count((uint32_t)event);
-        stack_poll(self, wanted);
+        stack_poll(self, wanted, deadline_ns > time_now_ns());
         wake_others(self);
         if (socket_pending(self) > 0)
             return;
         const uint64_t now_ns = time_now_ns();
         if (deadline_ns <= now_ns)
             return;
+        if (!is_known_empty)
+            continue;
         const uint64_t until_ns = earlier(deadline_ns, next_timer_ns(now_ns));
         int result = -EINVAL;
         waiting |= 1ull << self;
         if (event >= 0)
-            result = event_wait((uint32_t)event, seen, until_ns);
+            result = event_wait((uint32_t)event, empty_at, until_ns);
         if (result < 0 && result != -ETIMEDOUT) // no device: time alone moves the stack
             (void)!thread_sleep_until(earlier(until_ns, now_ns + RETRY_MS * NS_PER_MS));
         waiting &= ~(1ull << self);
@@ -130,7 +142,7 @@ int net_housekeeping(void) {
         if (result < 0)
             return result;
         if (waiting == 0) {
-            stack_poll(thread_self(), 1);
+            stack_poll(thread_self(), 1, false);
             wake_others(thread_self());
         }
     }

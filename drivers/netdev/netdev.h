@@ -38,7 +38,8 @@ enum netdev_offload { NETDEV_OFFLOAD_CSUM_RX = 1, NETDEV_OFFLOAD_CSUM_TX = 2, NE
 GATE(netdev) int netdev_info(lend_out(sizeof(struct netdev_info)) struct netdev_info *info);
 
 // Takes up to max (1..NETDEV_BATCH_MAX) received frames; their objects become the caller's, who frees them.
-// Returns how many, 0 when none is waiting, -EINVAL for max out of range, -ENOMEM when no buffer could be had.
+// Returns how many, 0 when none is waiting, -EINVAL for max out of range, -ENOMEM when no buffer could be had. Fewer than max: none
+// is left, or the event changes once more; a caller that waits for the event need not ask again before.
 GATE_GIVES(netdev) int netdev_receive(lend_out(max * sizeof(struct netdev_frame)) struct netdev_frame *frames, size_t max);
 
 // Sends count (1..NETDEV_BATCH_MAX) frames that lie in data, bytes long; each is preceded by NETDEV_HEADROOM free bytes

@@ -112,14 +112,13 @@ int netdev_receive(struct netdev_frame *frames, size_t max) {
         if (rx_bytes - done - LENGTH_BYTES < bytes)
             break;
         void *object = xheap_alloc(RX_OBJECT_BYTES);
-        if (object == NULL)
-            break;
-        memcpy(object, rx + done + LENGTH_BYTES, bytes);
-        const int index = xheap_pass(object);
+        const int index = object == NULL ? -ENOMEM : xheap_pass(object);
         if (index < 0) {
-            (void)xheap_free(object);
+            (void)!xheap_free(object);
+            (void)!event_signal((uint32_t)event); // a frame is left, of which the device does not tell again
             break;
         }
+        memcpy(object, rx + done + LENGTH_BYTES, bytes);
         done += LENGTH_BYTES + bytes;
         frames[count++] = (struct netdev_frame){ .object = (uint32_t)index, .bytes = bytes };
     }
