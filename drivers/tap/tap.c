@@ -35,6 +35,7 @@ static uint32_t stock_count;
 // In the shared heap, so that lending them to the monitor copies nothing. It checks what it finds there.
 static struct device_buffer *buffers;
 static int event;
+static uint32_t expected;        // frames: as many as came last time
 
 int tap_init(uint32_t generation, int persist_valid) {
     (void)generation;
@@ -81,31 +82,20 @@ static bool describe(const void *object, int32_t moved_bytes, struct netdev_fram
     return header.gso_type == NETDEV_GSO_NONE; // merged segments were not asked for
 }
 
-int netdev_receive(struct netdev_frame *frames, size_t max) {
-    if (max < 1 || max > NETDEV_BATCH_MAX)
-        return -EINVAL;
-    while (stock_count < max) {
-        void *object = xheap_alloc(RX_OBJECT_BYTES);
-        if (object == NULL)
-            break;
-        stock[stock_count++] = object;
-    }
-    const uint32_t offered = stock_count < max ? stock_count : (uint32_t)max;
-    if (offered == 0)
-        return -ENOMEM;
-    // The last of the stock go first, so that taking them out moves nothing.
+// Offers the device the last buffers of the stock, offered of them. Returns how many it filled, or a negative error.
+static int read_frames(uint32_t offered) {
+    // The last go first, so that taking them out moves nothing.
     for (uint32_t i = 0; i < offered; i++)
-        buffers[i] = (struct device_buffer){ .address = (uintptr_t)stock[stock_count - 1 - i],
-                                             .bytes = RX_OBJECT_BYTES };
-    int moved = device_submit(DEVICE_NET0, DEVICE_READ, buffers, offered);
-    if (moved <= 0)
-        return moved;
-    moved = moved > (int)offered ? (int)offered : moved;
+        buffers[i] = (struct device_buffer){ .address = (uintptr_t)stock[stock_count - 1 - i], .bytes = RX_OBJECT_BYTES };
+    const int moved = device_submit(DEVICE_NET0, DEVICE_READ, buffers, offered);
+    return moved > (int)offered ? (int)offered : moved;
+}
 
+// Passes the filled ones of the stock on. Returns how many frames there are now, with count before.
+static int pass_frames(struct netdev_frame *frames, int count, uint32_t moved) {
     void *unused[NETDEV_BATCH_MAX];
     uint32_t unused_count = 0;
-    int count = 0;
-    for (int i = 0; i < moved; i++) {
+    for (uint32_t i = 0; i < moved; i++) {
         void *object = stock[--stock_count];
         struct device_buffer buffer;
         struct netdev_frame frame;
@@ -122,6 +112,37 @@ int netdev_receive(struct netdev_frame *frames, size_t max) {
     }
     while (unused_count > 0)
         stock[stock_count++] = unused[--unused_count];
+    return count;
+}
+
+// Every buffer that is offered costs its checks in the monitor and in the nucleus, whether a frame comes or not: so first
+// some more than came last time, and twice as many each time that all were filled.
+int netdev_receive(struct netdev_frame *frames, size_t max) {
+    if (max < 1 || max > NETDEV_BATCH_MAX)
+        return -EINVAL;
+    while (stock_count < max) {
+        void *object = xheap_alloc(RX_OBJECT_BYTES);
+        if (object == NULL)
+            break;
+        stock[stock_count++] = object;
+    }
+    const uint32_t most = stock_count < max ? stock_count : (uint32_t)max;
+    if (most == 0)
+        return -ENOMEM;
+    int count = 0;
+    for (uint32_t done = 0, offered = 2 * expected + 2; done < most; offered *= 2) {
+        if (offered > most - done)
+            offered = most - done;
+        const int moved = read_frames(offered);
+        if (moved < 0 && done == 0)
+            return moved;
+        if (moved > 0)
+            count = pass_frames(frames, count, (uint32_t)moved);
+        if (moved < (int)offered)
+            break;
+        done += offered;
+    }
+    expected = (uint32_t)count;
     return count;
 }
 
