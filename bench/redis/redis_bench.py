@@ -10,6 +10,7 @@ interleaved, every round takes one sample of everything that is not decided yet,
 come from the rounds' pairs. Servers run on CPU 0, the client on CPU 1, where there are two.
 Writes build/bench/redis.json. It judges nothing but whether a ratio is decided.
 """
+import collections
 import contextlib
 import csv
 import glob
@@ -28,6 +29,9 @@ import linux_redis
 import statistic
 import system
 import wire
+
+# figures: {unit: value}; edges: {(caller, function): crossings per request}.
+Sample = collections.namedtuple("Sample", "figures edges")
 
 # row -> (test, pipeline, connections)
 ROWS = {"get_p1": ("get", 1, 30), "get_p16": ("get", 16, 30), "set_p1": ("set", 1, 30), "set_p16": ("set", 16, 30),
@@ -83,18 +87,19 @@ class TapPath:
         self.requests[config, row] = max(1000, int(rate * RUN_SECONDS))
 
     def crossings(self, config):
-        return sum(self.servers[config].statistics()["crossings"].values()) if config != LINUX else 0
+        return self.servers[config].statistics()["crossings"] if config != LINUX else {}
 
     def sample(self, config, row):
         running, requests = self.servers[config], self.requests[config, row]
         crossed, used = self.crossings(config), running.cpu_ns()
         rate, p50, p99, busy = benchmark(running, row, requests)
         used = running.cpu_ns() - used
-        crossed = self.crossings(config) - crossed
+        edges = {edge: (calls - crossed.get(edge, 0)) / requests for edge, calls in self.crossings(config).items()}
         self.requests[config, row] = max(1000, int(rate * RUN_SECONDS))
         figures = {"server_cycles_per_req": used * self.khz / 1e6 / requests, "req_per_s": rate, "p50_ms": p50,
-                   "p99_ms": p99, "crossings_per_req": crossed / requests, "client_busy": busy}
-        return {unit: value for unit, value in figures.items() if value == value} # old redis-benchmark: no latencies
+                   "p99_ms": p99, "crossings_per_req": sum(edges.values()), "client_busy": busy}
+        # Without those that an old redis-benchmark does not print.
+        return Sample({unit: value for unit, value in figures.items() if value == value}, edges)
 
 
 class WirePath:
@@ -118,12 +123,13 @@ class WirePath:
 
     def sample(self, config, row):
         got = self.run(config, row, self.requests[config, row])
-        return {"server_cycles_per_req": (got.cycles - got.own) / got.requests, "crossings_per_req": got.crossings,
-                "req_per_s": got.requests * got.khz * 1000 / got.cycles, "generator_cycles_per_req": got.own / got.requests}
+        return Sample({"server_cycles_per_req": (got.cycles - got.own) / got.requests,
+                       "crossings_per_req": sum(got.crossings.values()), "req_per_s": got.requests * got.khz * 1000 / got.cycles,
+                       "generator_cycles_per_req": got.own / got.requests}, got.crossings)
 
 
 def found_ratio(samples, config, row, base=BASE):
-    return statistic.interval([(mine["server_cycles_per_req"], other["server_cycles_per_req"])
+    return statistic.interval([(mine.figures["server_cycles_per_req"], other.figures["server_cycles_per_req"])
                                for mine, other in zip(samples[config, row], samples[base, row])])
 
 
@@ -159,7 +165,7 @@ def table(path, samples, folders):
     for row in ROWS:
         for config in path.servers:
             mine = samples[config, row]
-            column = {unit: [sample[unit] for sample in mine] for unit in mine[0]}
+            column = {unit: [sample.figures[unit] for sample in mine] for unit in mine[0].figures}
             middle = {unit: statistics.median(values) for unit, values in column.items()}
             ratio, low, high = found_ratio(samples, config, row) if config != BASE else (1.0, 1.0, 1.0)
             decided = len(mine) >= LEAST_ROUNDS and statistic.is_decided((ratio, low, high), WITHIN)
@@ -183,7 +189,7 @@ def table(path, samples, folders):
     if path.name == "tap":
         print(f"* client-bound: its core was more than {CLIENT_BOUND:.0%} busy, so requests/s say nothing about the server")
     else:
-        own = [statistics.median(s["generator_cycles_per_req"] for s in samples[BASE, row]) for row in ROWS]
+        own = [statistics.median(s.figures["generator_cycles_per_req"] for s in samples[BASE, row]) for row in ROWS]
         print("the generator's own cycles per request, not in the figures above: "
               + ", ".join(f"{row} {cycles:.0f}" for row, cycles in zip(ROWS, own)))
     return written

@@ -11,7 +11,7 @@ import os
 import system
 
 Load = collections.namedtuple("Load", "command pipeline connections requests")
-# cycles: TSC cycles of everything; own: the generator's part of them; crossings: per request, the boot's few included.
+# cycles: TSC cycles of everything; own: the generator's part of them; crossings: {(caller, function): per request}, the boot's few included.
 Sample = collections.namedtuple("Sample", "requests cycles own wrong crossings khz")
 
 
@@ -41,4 +41,5 @@ def run(folder, load, cpu=None, timeout=60):
     # Its warm-up crossed as well: wire_init() in drivers/wire/wire.c.
     every = load.requests + load.requests // 8 + load.connections
     requests, cycles, own, wrong = (int(word) for word in line.groups())
-    return Sample(requests, cycles, own, wrong, sum(figures["crossings"].values()) / every, figures["tsc_khz"])
+    return Sample(requests, cycles, own, wrong, {edge: calls / every for edge, calls in figures["crossings"].items()},
+                  figures["tsc_khz"])
