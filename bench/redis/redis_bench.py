@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: The Cloister authors
 """redis_bench.py - make bench-redis: what each placement costs a Redis client, and Debian's redis-server beside it.
 
-Usage: redis_bench.py [configuration ...]; without arguments all of configs/. BENCH_SECONDS (default 300) bounds the time
+Usage: redis_bench.py [configuration ...]: names, or paths of a .config; without arguments all of configs/. BENCH_SECONDS (default 300) bounds the time
 of measuring over each path, tap and wire.
 
 The figure that decides is server cycles per request: requests/s over a TAP mostly measure the client. Rounds are
@@ -15,9 +15,11 @@ import contextlib
 import csv
 import glob
 import os
+import re
 import resource
 import statistics
 import sys
+import textwrap
 import time
 
 sys.dont_write_bytecode = True
@@ -42,6 +44,7 @@ WARM_UP_REQUESTS = 10000
 LEAST_ROUNDS = 5
 WITHIN = 0.03              # of the ratio, either side of it
 CLIENT_BOUND = 0.9
+EDGE_LEAST = 0.005         # crossings per request: fewer are not printed
 BUDGET_SECONDS = float(os.environ.get("BENCH_SECONDS", 300))
 SPARE = os.cpu_count() > 1
 SERVER_CPU, CLIENT_CPU = (0, 1) if SPARE else (None, None)
@@ -106,8 +109,8 @@ class WirePath:
     """A fresh boot per sample. The server's cycles are all but the generator's own."""
     name = "wire"
 
-    def __init__(self, folders):
-        self.servers = {config: wire.build(config) for config in folders}
+    def __init__(self, sources):
+        self.servers = {config: wire.build(source) for config, source in sources.items()}
         self.requests = {}
         self.khz = None
 
@@ -156,12 +159,21 @@ def measure(path):
     return samples
 
 
+def print_edges(path, crossed):
+    print("\ncrossings per request by edge (caller>function), row get_p1; the JSON has all rows:")
+    for config in path.servers:
+        edges = sorted(crossed[config, "get_p1"].items(), key=lambda item: -item[1])
+        text = ", ".join(f"{caller}>{function} {calls:.2f}" for (caller, function), calls in edges if calls >= EDGE_LEAST)
+        if text:
+            print(textwrap.fill(f"{config}: {text}", 116, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False))
+
+
 def table(path, samples, folders):
     columns = "{:<16}{:>7}  {:<8}{:>9}  {:<17}{:>11} {:>9}  {:<22}{}"
     print(f"\npath {path.name}; TSC {path.khz / 1000:.0f} MHz; medians; ratio to {BASE} with its 95% interval\n")
     print(columns.format("configuration", "domains", "row", "cycles/rq", "(least..most)", "requests/s ", "cross/rq",
                          "ratio", ""))
-    written = []
+    written, crossed = [], {}
     for row in ROWS:
         for config in path.servers:
             mine = samples[config, row]
@@ -186,6 +198,13 @@ def table(path, samples, folders):
                 if unit == "req_per_s":
                     line.update(client_bound=bound)
                 written.append(line)
+            edges = {edge: statistics.median(sample.edges.get(edge, 0) for sample in mine) for sample in mine for edge in sample.edges}
+            for (caller, function), crossings in edges.items():
+                line = bench_json.row(config, folders.get(config), path.name, row, "crossings_per_req",
+                                      bench_json.summary([sample.edges.get((caller, function), 0) for sample in mine]))
+                written.append({**line, "edge": f"{caller}>{function}"})
+            crossed[config, row] = edges
+    print_edges(path, crossed)
     if path.name == "tap":
         print(f"* client-bound: its core was more than {CLIENT_BOUND:.0%} busy, so requests/s say nothing about the server")
     else:
@@ -199,6 +218,20 @@ def all_configs():
     return sorted(os.path.basename(path)[:-len("_defconfig")] for path in glob.glob(f"{ROOT}/configs/*_defconfig"))
 
 
+def own(path):
+    """A copy of somebody's .config under a name that no other configuration has: (name, path)."""
+    with open(path, encoding="utf-8") as text:
+        lines = [line for line in text if not line.startswith("CONFIG_NAME=")]
+        text.seek(0)
+        name = ([*re.findall(r'^CONFIG_NAME="(.+)"$', text.read(), re.M), "custom"])[0]
+    name = f"own-{name}" if name in all_configs() else name
+    copy = os.path.join(system.out_folder(), "bench", f"{name}_defconfig")
+    os.makedirs(os.path.dirname(copy), exist_ok=True)
+    with open(copy, "w", encoding="utf-8") as text:
+        text.writelines([*lines, f'CONFIG_NAME="{name}"\n'])
+    return name, copy
+
+
 def main():
     reason = system.missing_network()
     if reason:
@@ -208,11 +241,11 @@ def main():
     if system.missing_mpk():
         print(f"{system.missing_mpk()} Only {BASE}, which needs no keys, is run.")
         wanted = []
-    configs = [BASE, *(config for config in wanted if config != BASE)]
+    sources = {BASE: BASE, **dict(own(config) if os.path.isfile(config) else (config, config) for config in wanted)}
     folders = {}
-    for config in configs:
+    for config, source in sources.items():
         print(f"building {config}", flush=True)
-        folders[config] = system.build(config)
+        folders[config] = system.build(source)
     rows = []
     with contextlib.ExitStack() as stack:
         path = TapPath(stack, folders)
@@ -220,7 +253,7 @@ def main():
         samples = measure(path)
     rows += table(path, samples, folders)
     print("\nbuilding the same with the load generator inside", flush=True)
-    path = WirePath(folders)
+    path = WirePath(sources)
     rows += table(path, measure(path), path.servers)
     out = os.path.join(system.out_folder(), "bench", "redis.json")
     bench_json.write(out, rows, khz)

@@ -7,22 +7,28 @@ holds for wire.
 """
 import collections
 import os
+import re
 
 import system
 
+# What this says of the name and of network drivers.
+ELSEWHERE = re.compile(r"(# )?CONFIG_(NAME|TAP|STREAM|WIRE|NETDEV|NETDEV_NONE)( is not set|=)|CONFIG_(WIRE|STREAM)_")
 Load = collections.namedtuple("Load", "command pipeline connections requests")
 # cycles: TSC cycles of everything; own: the generator's part of them; crossings: {(caller, function): per request}, the boot's few included.
 Sample = collections.namedtuple("Sample", "requests cycles own wrong crossings khz")
 
 
 def build(config, out=None, **options):
+    """config: a name, or the path of a configuration."""
     out = out or system.out_folder()
-    with open(os.path.join(system.ROOT, "configs", f"{config}_defconfig"), encoding="utf-8") as text:
-        lines = [line.replace("CONFIG_TAP_", "CONFIG_WIRE_") for line in text if not line.startswith("CONFIG_NAME=")]
-    path = os.path.join(out, "bench", f"{config}-wire_defconfig")
+    source = config if os.path.isfile(config) else os.path.join(system.ROOT, "configs", f"{config}_defconfig")
+    name = system.config_name(config) + "-wire"
+    with open(source, encoding="utf-8") as text:
+        lines = [line.replace("CONFIG_TAP_", "CONFIG_WIRE_") for line in text if not ELSEWHERE.match(line)]
+    path = os.path.join(out, "bench", f"{name}_defconfig")
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "w", encoding="utf-8") as text:
-        text.writelines([*lines, f'CONFIG_NAME="{config}-wire"\n', "CONFIG_WIRE=y\n"])
+        text.writelines([*lines, f'CONFIG_NAME="{name}"\n', "CONFIG_WIRE=y\n"])
     return system.build(path, out, **options)
 
 
