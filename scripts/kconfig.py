@@ -76,6 +76,8 @@ def obstacle(tree, symbol, value):
             return f"it must lie in {low.str_value}..{high.str_value}"
     if symbol.choice and symbol.choice.selection and value == "y":
         return f"{symbol.choice.selection.name} was chosen instead"
+    if symbol.choice and symbol.choice.selection is symbol:
+        return f"one of {', '.join(member.name for member in symbol.choice.syms)} must be chosen, so switch another one on"
     selectors = kconfiglib.expr_str(symbol.rev_dep)
     if selectors != "n":
         return f"it is selected by {selectors}"
