@@ -26,7 +26,8 @@ struct device_buffer {
 // Moves count (1..DEVICE_BATCH_MAX) buffers, one frame or one piece of text each, in order. Does not block.
 // Returns how many buffers were moved (their results are set); 0 when the device is not ready (then wait for
 // device_event()); -EPERM when the device is not the caller's; -EINVAL for a count, operation or buffer outside the
-// range above; -ENODEV when this platform has no such device.
+// range above; -ENODEV when this platform has no such device. The console may serve fewer buffers than have text waiting.
+// A read of it whose result is 0 or negative is the end of its input: reported once, and from then on reading is -ENODEV.
 GATE(monitor) int device_submit(uint32_t device, uint32_t operation,
                                 lend_inout(count * sizeof(struct device_buffer)) struct device_buffer *buffers,
                                 size_t count);

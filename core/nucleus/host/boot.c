@@ -83,6 +83,7 @@ __attribute__((noreturn, used)) void nucleus_main(uint64_t *stack) {
         for (const char *c = boot_arguments[i]; *c; c++) has_value |= *c == '=';
         if (!has_value) die_with("arguments are key=value pairs, for example tap=ck0 ip=10.7.0.2/24 port=6379");
     }
+    device_standard_files();
     rights_check_machine();
     uint64_t seed[2];
     random_bytes(seed, sizeof seed);

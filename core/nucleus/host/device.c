@@ -20,6 +20,14 @@
 #define NET_HEADER_BYTES 12 // struct virtio_net_hdr_v1, what tap.c expects
 
 int device_fd[DEVICE_COUNT] = {[DEVICE_CONSOLE] = 1, [DEVICE_NET0] = -1};
+static int console_input = 0; // -1 when standard input has ended: Linux would call it ready for ever
+
+// A number that nobody gave us would be taken by the next file opened here, a TAP perhaps: it must be nothing instead.
+void device_standard_files(void) {
+    for (int fd = 0; fd < 3; fd++)
+        if (SYSCALL(__NR_fcntl, fd, F_GETFD) < 0 && SYSCALL(__NR_open, "/dev/null", O_RDWR) != fd)
+            die_with("standard input, output or error is closed, and /dev/null cannot stand for it; start with 0, 1 and 2 open");
+}
 
 // stream=PATH names a Unix socket at which somebody (passt) speaks in frames with a length before each.
 static void stream_open(const char *path) {
@@ -49,10 +57,28 @@ void device_open(void) {
     device_fd[DEVICE_NET0] = fd;
 }
 
+// Which file tells whether a device is ready to read.
+static int input_of(uint32_t device) { return device == DEVICE_CONSOLE ? console_input : device_fd[device]; }
+
+// Standard input belongs to others too (a terminal's shell), so it is not ours to make it O_NONBLOCK: the question comes before
+// the read. Should somebody else take what we were promised, a tick ends the read. Returns 1 when buffer was served, else 0.
+static int console_read(struct device_buffer *buffer) {
+    struct pollfd polled = {.fd = console_input, .events = POLLIN};
+    struct __kernel_timespec now = {0};
+    if (SYSCALL(__NR_ppoll, &polled, 1, &now, 0, 0) <= 0) return 0;
+    int64_t moved = SYSCALL(__NR_read, console_input, alias(buffer->address), buffer->bytes);
+    if (moved == -EAGAIN || moved == -EINTR) return 0;
+    if (moved <= 0) console_input = -1;
+    buffer->result = moved < 0 ? -EIO : (int32_t)moved;
+    return 1;
+}
+
 int nucleus_device_submit(uint32_t device, uint32_t operation, struct device_buffer *buffers, size_t count) {
-    if (device >= DEVICE_COUNT || device_fd[device] < 0) return -ENODEV;
+    if (device >= DEVICE_COUNT || (operation == DEVICE_READ ? input_of(device) : device_fd[device]) < 0) return -ENODEV;
     if (!memory_is_mapped((uint64_t)buffers, count * sizeof *buffers)) return -EINVAL;
     struct device_buffer *list = alias((uint64_t)buffers);
+    if (device == DEVICE_CONSOLE && operation == DEVICE_READ)
+        return count && memory_is_mapped(list->address, list->bytes) ? console_read(list) : -EINVAL;
     size_t done = 0;
     for (; done < count; done++) {
         struct device_buffer *buffer = &list[done];
@@ -83,9 +109,9 @@ int64_t nucleus_wait(uint64_t deadline_ns, uint64_t devices) {
         struct pollfd polled[DEVICE_COUNT];
         uint32_t ids[DEVICE_COUNT], count = 0;
         for (uint32_t d = 0; d < DEVICE_COUNT; d++)
-            if ((devices >> d & 1) && device_fd[d] >= 0) {
+            if ((devices >> d & 1) && input_of(d) >= 0) {
                 ids[count] = d;
-                polled[count++] = (struct pollfd){.fd = device_fd[d], .events = POLLIN};
+                polled[count++] = (struct pollfd){.fd = input_of(d), .events = POLLIN};
             }
         uint64_t now = time_now_ns(), left = deadline_ns > now ? deadline_ns - now : 0;
         if (!deadline_ns) left = 0;

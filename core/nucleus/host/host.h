@@ -100,6 +100,7 @@ __attribute__((noreturn)) void nucleus_panic_values(const char *what, const uint
 #define nucleus_panic(what, ...) nucleus_panic_values(what, (const uint64_t[]){__VA_ARGS__}, sizeof((const uint64_t[]){__VA_ARGS__}) / 8)
 void random_bytes(void *out, size_t bytes);
 const char *boot_value(const char *key);       // from the command line, NULL when absent
+void device_standard_files(void);             // before anything is opened
 void device_open(void);
 void clock_start(void);
 extern const uint32_t config_tick_hz;
