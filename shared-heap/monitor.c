@@ -23,6 +23,9 @@ static uint32_t chunks_used;
 static uint8_t charged[GRANULES];         // who took the object from here: its quota pays until it comes back
 static uint64_t charged_bytes[DOMAIN_MAX];
 
+const uint64_t xheap_quota_bytes = QUOTA_BYTES;
+uint64_t xheap_charged_bytes(uint32_t domain) { return charged_bytes[domain]; }
+
 // gates: core/gates/frame_asm.h
 _Static_assert(__builtin_offsetof(struct xheap_owner, owner) == 6 && sizeof(struct xheap_owner) == 8, "frame_asm.h");
 _Static_assert(__builtin_offsetof(struct give_list, object) == 8, "give.S");

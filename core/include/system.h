@@ -1,18 +1,86 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// system.h - the system as a whole: how to end it.
+// system.h - the system as a whole: what it consists of, what it has done, and how to end it.
 //
 // Interface:
-//   system_stop     the end, or a new start
+//   system_about                                                    one row
+//   system_domains, system_components, system_edges, system_threads lists, read in batches
+//   system_stop                                                     the end, or a new start
+// What the shared heap holds needs no call: owner_table (xheap.h) is there for everybody to read.
 //
-// Invariant: what uses a function of this header has an edge to it in audit.json; nobody else can call it.
+// The rows are written by the monitor into the caller's object in the shared heap, which everybody can write: they are for
+// people, and a decision on them would be a mistake. They name domains, functions, counts and times; never a token, a register
+// or an address. Invariant: what uses a function of this header has an edge to it in audit.json; nobody else can call it.
+// Source of the idea: the batched lists of Zircon's object_get_info.
 #ifndef CORE_SYSTEM_H
 #define CORE_SYSTEM_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include "gate.h"
 #include "errors.h"
+
+#define SYSTEM_NAME_BYTES 32   // of a name, its NUL included; longer ones are cut
+#define SYSTEM_BATCH_MAX 32    // rows per call: the monitor is not preempted meanwhile
+
+struct system_about {
+    uint64_t start_ns;         // when the monitor took over, on the clock of time_now_ns()
+    uint64_t idle_tsc;         // TSC cycles during which no thread could run
+    uint64_t heap_quota_bytes; // how much of the shared heap one domain can be charged for
+    uint32_t domains, components, edges, threads; // rows of each list
+    uint32_t has_keys;         // 0: backend none, where calls are function calls
+    uint32_t counts_calls;     // 0: no gate counts (CONFIG_GATE_COUNT is off, or backend none)
+};
+
+enum system_domain_state { SYSTEM_DOMAIN_STARTING, SYSTEM_DOMAIN_RUNNING }; // STARTING: some init has not returned yet
+
+struct system_domain {         // row number = domain id
+    char name[SYSTEM_NAME_BYTES];
+    uint64_t heap_bytes;       // private heap
+    uint64_t charged_bytes;    // objects of the shared heap that it took from the monitor and that have not come back
+    uint32_t stack_bytes;      // per thread
+    uint32_t pkey;             // 0 on backend none
+    uint32_t generation;       // starts so far; 0 for the nucleus, which never starts again
+    uint32_t state;            // enum system_domain_state
+};
+
+struct system_component {
+    char name[SYSTEM_NAME_BYTES];
+    uint32_t domain;
+    uint32_t event;            // its event, which is also that of its lock
+};
+
+struct system_edge {
+    char function[SYSTEM_NAME_BYTES];
+    uint64_t calls;            // since the start; 0 when nothing counts
+    uint32_t caller, callee;   // domains
+    uint32_t kind;             // enum edge_kind (domain.h)
+    uint32_t pad;
+};
+
+#define SYSTEM_NO_EVENT UINT32_MAX
+
+struct system_thread {         // row number = thread
+    char name[SYSTEM_NAME_BYTES]; // of the function that it runs
+    uint64_t deadline_ns;      // until when it waits: DEADLINE_NEVER (thread.h) when no time ends the wait, or it does not wait
+    uint32_t component;        // whose function it is: row of system_components(); UINT32_MAX for thread 0, the monitor's boot
+    uint32_t state;            // enum thread_state (public.h)
+    uint32_t priority;
+    uint32_t event;            // what it waits for; SYSTEM_NO_EVENT
+};
+
+// The system in numbers: fills *out. Returns 0. Does not block.
+GATE(monitor) int system_about(lend_out(sizeof(struct system_about)) struct system_about *out);
+
+// Rows first, first + 1, ... of a list, at most max (1..SYSTEM_BATCH_MAX) of them. Returns how many rows were filled, fewer than
+// max only at the end, 0 behind it; -EINVAL for max out of range. The lists never change their length; a reader of several
+// batches sees each row at another moment. None of them blocks; system_edges costs one call of the nucleus per row.
+GATE(monitor) int system_domains(uint32_t first, lend_out(max * sizeof(struct system_domain)) struct system_domain *out, size_t max);
+GATE(monitor) int system_components(uint32_t first, lend_out(max * sizeof(struct system_component)) struct system_component *out,
+                                    size_t max);
+GATE(monitor) int system_edges(uint32_t first, lend_out(max * sizeof(struct system_edge)) struct system_edge *out, size_t max);
+GATE(monitor) int system_threads(uint32_t first, lend_out(max * sizeof(struct system_thread)) struct system_thread *out, size_t max);
 
 enum system_stop { SYSTEM_SHUTDOWN, SYSTEM_REBOOT };
 

@@ -4,7 +4,7 @@
 // monitor.h - what the files of the monitor share.
 //
 // The monitor decides and reports: threads.c (states, events, switches), devices.c, clock.c, fault.c (reports),
-// statistics.c, boot.c (inits and start), shared-heap/monitor.c (owners). It is never preempted, so its data needs no
+// statistics.c and views.c (lists), boot.c (inits and start), shared-heap/monitor.c (owners). It is never preempted, so its data needs no
 // locks; while it asks the scheduler, ticks wait.
 // Invariant: nothing that a domain says is believed before it is checked, and nothing of a domain is followed as a pointer.
 #ifndef CORE_MONITOR_H
@@ -27,11 +27,20 @@ void threads_start(void);                       // makes one thread per entry of
 void thread_end(void) __attribute__((noreturn)); // the running thread is over
 void threads_tick(bool force);                  // due sleepers and ready devices; then perhaps another thread
 extern uint64_t monitor_idle_tsc;
+uint32_t threads_count(void);                   // threads that have existed, 0 included
+void threads_wait_of(uint32_t thread, uint32_t *event, uint64_t *deadline_ns); // unchanged unless it waits
 // boot.c
+#define BOOT_GENERATION 1
+extern uint32_t boot_components_started;        // the first so many of component_table
 void monitor_boot(void) __attribute__((noreturn));
 void monitor_probe(void);                       // boot_probe.c, boot_noprobe.c
 // statistics.c
 void statistics_report(void);
+// views.c
+void views_start(void);                         // remembers when the system started
+// shared-heap/monitor.c
+extern const uint64_t xheap_quota_bytes;
+uint64_t xheap_charged_bytes(uint32_t domain);
 // fault.c
 void fault_report(void) __attribute__((noreturn));
 extern struct fault monitor_fault_record;

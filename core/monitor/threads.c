@@ -156,6 +156,14 @@ int event_signal(uint32_t event) {
     return 0;
 }
 
+uint32_t threads_count(void) { return thread_limit; }
+
+void threads_wait_of(uint32_t thread, uint32_t *event, uint64_t *deadline_ns) {
+    if (view(thread)->state != THREAD_WAITING) return;
+    *event = waits[thread].event;
+    *deadline_ns = waits[thread].deadline_ns;
+}
+
 void threads_start(void) {
     for (uint32_t e = 0; e < thread_entry_count; e++) {
         uint32_t thread = e + 1;

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SPDX-FileCopyrightText: The Cloister authors
+
+// views.c - the lists of core/include/system.h, out of the monitor's tables and counters.
+//
+//   system_about, system_domains, system_components, system_edges, system_threads
+//
+// Each row is made on the monitor's stack, whole and zeroed, and copied out once: the caller's object is only written,
+// never read. Invariant: a row has names, numbers and times; no token, register or address gets into one.
+#include "autoconf.h"
+#include "clock.h"
+#include "monitor.h"
+#include "nucleus.h"
+#include "slots_asm.h"
+#include "string.h"
+#include "system.h"
+#include "thread.h"
+
+#ifdef CONFIG_GATE_COUNT
+#define GATES_COUNT 1
+#else
+#define GATES_COUNT 0
+#endif
+
+static uint64_t start_ns;
+
+void views_start(void) { start_ns = time_now_ns(); }
+
+static bool has_keys(void) { return domain_table[DOMAIN_FIRST].pkru != 0; }
+
+static void name_copy(char *out, const char *name) { memcpy(out, name, strnlen(name, SYSTEM_NAME_BYTES - 1)); }
+
+// How many rows from first on a call gets, or -EINVAL.
+static int rows_of(uint32_t first, uint32_t count, size_t max) {
+    if (!max || max > SYSTEM_BATCH_MAX) return -EINVAL;
+    uint32_t left = first < count ? count - first : 0;
+    return (int)(left < max ? left : max);
+}
+
+int system_about(struct system_about *out) {
+    struct system_about about = {
+        .start_ns = start_ns, .idle_tsc = monitor_idle_tsc, .heap_quota_bytes = xheap_quota_bytes,
+        .domains = domain_count, .components = component_count, .edges = edge_count, .threads = threads_count(),
+        .has_keys = has_keys(), .counts_calls = has_keys() && GATES_COUNT,
+    };
+    memcpy(out, &about, sizeof about);
+    return 0;
+}
+
+static uint32_t state_of(uint32_t domain) {
+    for (uint32_t i = boot_components_started; i < component_count; i++)
+        if (component_table[i].domain == domain) return SYSTEM_DOMAIN_STARTING;
+    return SYSTEM_DOMAIN_RUNNING;
+}
+
+int system_domains(uint32_t first, struct system_domain *out, size_t max) {
+    int rows = rows_of(first, domain_count, max);
+    for (int i = 0; i < rows; i++) {
+        uint32_t d = first + (uint32_t)i;
+        const struct domain *domain = &domain_table[d];
+        struct system_domain row = {
+            .heap_bytes = domain->heap_bytes, .charged_bytes = xheap_charged_bytes(d), .stack_bytes = domain->stack_bytes,
+            .pkey = domain->pkey, .generation = d == DOMAIN_NUCLEUS ? 0 : BOOT_GENERATION, .state = state_of(d),
+        };
+        name_copy(row.name, domain->name);
+        memcpy(&out[i], &row, sizeof row);
+    }
+    return rows;
+}
+
+int system_components(uint32_t first, struct system_component *out, size_t max) {
+    int rows = rows_of(first, component_count, max);
+    for (int i = 0; i < rows; i++) {
+        const struct component *component = &component_table[first + (uint32_t)i];
+        struct system_component row = {.domain = component->domain, .event = component->event};
+        name_copy(row.name, component->name);
+        memcpy(&out[i], &row, sizeof row);
+    }
+    return rows;
+}
+
+int system_edges(uint32_t first, struct system_edge *out, size_t max) {
+    int rows = rows_of(first, edge_count, max);
+    for (int i = 0; i < rows; i++) {
+        const struct edge *edge = &edge_table[first + (uint32_t)i];
+        struct system_edge row = {.caller = edge->caller, .callee = edge->callee, .kind = edge->kind};
+        if (nucleus_slots_read(edge->caller, SLOT_CALLS + 8u * edge->caller_token, &row.calls, 1)) row.calls = 0;
+        name_copy(row.function, edge->function);
+        memcpy(&out[i], &row, sizeof row);
+    }
+    return rows;
+}
+
+int system_threads(uint32_t first, struct system_thread *out, size_t max) {
+    int rows = rows_of(first, threads_count(), max);
+    for (int i = 0; i < rows; i++) {
+        uint32_t t = first + (uint32_t)i;
+        const volatile struct public_thread *thread = &public_area.threads[t];
+        const struct thread_entry *entry = t ? &thread_table[t - 1] : NULL;
+        struct system_thread row = {
+            .deadline_ns = DEADLINE_NEVER, .component = entry ? entry->component : UINT32_MAX,
+            .state = thread->state, .priority = thread->priority, .event = SYSTEM_NO_EVENT,
+        };
+        threads_wait_of(t, &row.event, &row.deadline_ns);
+        if (row.event >= EVENT_MAX) row.event = SYSTEM_NO_EVENT;
+        name_copy(row.name, entry ? entry->name : "boot");
+        memcpy(&out[i], &row, sizeof row);
+    }
+    return rows;
+}
