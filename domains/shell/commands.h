@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SPDX-FileCopyrightText: The Cloister authors
+
+// commands.h - the shell's commands, by the file that has them. Each prints; none returns anything or keeps state.
+#ifndef SHELL_COMMANDS_H
+#define SHELL_COMMANDS_H
+
+#include <stdint.h>
+
+// shell.c: executes one line, which it cuts up
+void shell_execute(char *text);
+
+// system.c: what there is, and its end
+void command_domains(void);
+void command_gates(void);
+void command_uptime(void);
+void command_reboot(void);
+void command_shutdown(void);
+
+// The name of a domain, "?" for an id that is none. Valid until the next command.
+const char *domain_name(uint32_t domain);
+// Asks for the names again; a command that shows them does so first.
+void domains_load(void);
+
+// threads.c
+void command_threads(void);
+// heap.c
+void command_heap(void);
+// network.c
+void command_ifconfig(void);
+
+#endif

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SPDX-FileCopyrightText: The Cloister authors
+
+// shell.c - see shell.h.
+//
+// A prompt appears once something was typed, and only when nothing more has come: before that nobody is known to be there,
+// and a system whose input is /dev/null prints nothing of this.
+#include "shell.h"
+#include <stdbool.h>
+#include "clock.h"
+#include "commands.h"
+#include "console.h"
+#include "line.h"
+#include "out.h"
+#include "string.h"
+#include "thread.h"
+
+#define RETRY_NS 100000000u // after a moment's lack of memory
+#define WORDS_MAX 2         // a command, and what should not be there
+
+static const struct command {
+    const char *name, *help;
+    void (*run)(void);
+} commands[];
+
+static void command_help(void) {
+    for (const struct command *command = commands; command->name; command++)
+        out_line("%-10s %s", command->name, command->help);
+}
+
+static const struct command commands[] = {
+    {"help", "this list", command_help},
+    {"domains", "who lives in which domain: key, starts, state, stack, private heap", command_domains},
+    {"threads", "what runs and what waits for what", command_threads},
+    {"gates", "how often each gate was called", command_gates},
+    {"heap", "who owns how much of the shared heap", command_heap},
+    {"ifconfig", "the network: addresses, frames, connections", command_ifconfig},
+    {"uptime", "how long the system runs, and how much of that it idled", command_uptime},
+    {"reboot", "end the system and have it started again", command_reboot},
+    {"shutdown", "end the system", command_shutdown},
+    {0},
+};
+
+void shell_execute(char *text) {
+    char *words[WORDS_MAX];
+    uint32_t count = line_words(text, words, WORDS_MAX);
+    if (!count)
+        return;
+    for (const struct command *command = commands; command->name; command++)
+        if (!strcmp(words[0], command->name)) {
+            if (count > 1)
+                out_line("%s takes no arguments", command->name);
+            else
+                command->run();
+            return;
+        }
+    out_line("unknown command '%.40s': help lists those that there are", words[0]);
+}
+
+// Executes what bytes complete. Returns whether they end with a line.
+static bool take(struct line *line, const char *input, uint32_t bytes) {
+    for (uint32_t i = 0; i < bytes; i++)
+        switch (line_add(line, input[i])) {
+        case LINE_COMPLETE: shell_execute(line->text); break;
+        case LINE_TOO_LONG: out_line("a line of more than %u characters: ignored", LINE_MAX); break;
+        case LINE_MORE: break;
+        }
+    return line->is_complete;
+}
+
+int shell_main(void) {
+    static struct line line;
+    static char input[1024];
+    bool has_prompt = false;
+    for (;;) {
+        int got = console_read(input, sizeof(input));
+        if (got == -ENOMEM || got == -ENOSTACK) {
+            (void)!thread_sleep_until(time_now_ns() + RETRY_NS);
+            continue;
+        }
+        if (got <= 0 || (uint32_t)got > sizeof(input))
+            break;
+        has_prompt = take(&line, input, (uint32_t)got);
+        if (has_prompt)
+            out_prompt();
+        out_flush();
+    }
+    if (has_prompt) {
+        out_prompt_end();
+        out_line("shell: the input has ended; the system goes on");
+        out_flush();
+    }
+    for (;;)
+        (void)!thread_sleep_until(DEADLINE_NEVER);
+}
