@@ -15,7 +15,12 @@ sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)),
 import ktap
 import system
 
-GROUPS = ["unit", "build", "illegal", "boot", "fs", "contract", "tools", "redis", "load", "wire", "connections", "step", "storm", "forbidden", "faults", "pc", "page", "bench"]
+GROUPS = """
+unit build illegal boot fs contract
+tools redis load wire connections counts
+step storm forbidden faults pc page
+bench
+""".split()
 DEADLINE_SECONDS = 25 * 60
 
 

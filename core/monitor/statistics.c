@@ -32,6 +32,10 @@ void statistics_report(void) {
     say("STAT idle_tsc %llu\n", (unsigned long long)monitor_idle_tsc);
     say("STAT tsc_khz %llu\n", (unsigned long long)public_area.clock.tsc_khz);
     say("STAT switches %llu\n", (unsigned long long)public_area.switches);
+    uint32_t threads = 0;
+    for (uint32_t t = 0; t < THREAD_MAX; t++)
+        threads += public_area.threads[t].state == THREAD_RUNNABLE || public_area.threads[t].state == THREAD_WAITING;
+    say("STAT threads %u\n", threads);
     report_objects();
     say("STAT end\n");
 }
