@@ -26,6 +26,8 @@ ADDRESS = "10.7.0.2"
 PORT = 6379
 BOOT_ARGUMENTS = (f"tap={TAP}", f"ip={ADDRESS}/24", f"gw={HOST_ADDRESS}", f"port={PORT}")
 READY = r"\bready$"
+STATUS_REBOOT = 75     # SYSTEM_STATUS_REBOOT of core/include/system.h: start the same image again
+PROMPT = "cloister> "  # of domains/shell; it ends without a newline, so that somebody else's line can follow it
 
 # IPv6 is switched off on the TAP because its neighbour discovery would wake an idle system.
 SETUP = f"""
@@ -125,12 +127,13 @@ def config_name(config, fragments=()):
 class System:
     """One system. Use it as a context manager; all waiting has a time-out and ends in Failure."""
 
-    def __init__(self, elf, arguments=(), network=True, cpu=None, on_line=None):
+    def __init__(self, elf, arguments=(), network=True, cpu=None, on_text=None, stdin=subprocess.DEVNULL):
         self.elf = elf
         self.arguments = [*(BOOT_ARGUMENTS if network else ()), *arguments]
         self.network = network
         self.cpu = cpu
-        self.on_line = on_line
+        self.on_text = on_text  # gets all output as it comes, in bytes
+        self.stdin = stdin
         self.lines = []
         self.process = None
         self._changed = threading.Condition()
@@ -150,21 +153,30 @@ class System:
 
     def start(self):
         command = self.launch_command()
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        self.process = subprocess.Popen(command, stdin=self.stdin, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, start_new_session=True)
         threading.Thread(target=self._read, daemon=True).start()
         return self
 
     def _read(self):
-        for raw in self.process.stdout:
-            line = raw.decode("utf-8", "replace").rstrip("\r\n")
-            with self._changed:
-                self.lines.append(line)
-                self._changed.notify_all()
-            if self.on_line:
-                self.on_line(line)
+        rest = b""
+        while chunk := self.process.stdout.read1():
+            if self.on_text:
+                self.on_text(chunk)
+            *whole, rest = (rest + chunk).split(b"\n")
+            self._add(whole)
+        self._add([rest] if rest else [])
         with self._changed:
             self._ended = True
+            self._changed.notify_all()
+
+    def _add(self, raw):
+        lines = [line.decode("utf-8", "replace").rstrip("\r") for line in raw]
+        with self._changed:
+            for line in lines:
+                while line.startswith(PROMPT):
+                    line = line[len(PROMPT):]
+                self.lines.append(line)
             self._changed.notify_all()
 
     @property
