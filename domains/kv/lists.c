@@ -26,19 +26,12 @@ static void reply_item(struct reply *reply, const struct deque_item *item) { rep
 void command_pop(struct request *request) {
     bool at_head = request->name[0] == 'l';
     void *object;
-    int64_t wanted = 1;
+    size_t wanted;
     if (request->count > 3) {
         request_arity(request);
         return;
     }
-    if (request->count == 3) {
-        struct span text = request_argument(request, 2);
-        if (!resp_integer(text.bytes, text.length, &wanted) || wanted < 0) {
-            reply_error(request->reply, "ERR value is out of range, must be positive");
-            return;
-        }
-    }
-    if (!request_object(request, 1, TYPE_LIST, false, &object))
+    if (!request_count(request, 2, &wanted) || !request_object(request, 1, TYPE_LIST, false, &object))
         return;
     struct deque *list = object;
     if (!list) {
@@ -48,7 +41,7 @@ void command_pop(struct request *request) {
             reply_null(request->reply);
         return;
     }
-    size_t count = (size_t)wanted < list->count ? (size_t)wanted : list->count;
+    size_t count = wanted < list->count ? wanted : list->count;
     if (request->count == 3)
         reply_array(request->reply, count);
     for (; count; count--) {

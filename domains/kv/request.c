@@ -26,6 +26,19 @@ bool request_integer(const struct request *request, uint32_t index, int64_t *val
     return good;
 }
 
+bool request_count(const struct request *request, uint32_t index, size_t *count) {
+    int64_t value = 1;
+    if (index < request->count) {
+        struct span span = request_argument(request, index);
+        if (!resp_integer(span.bytes, span.length, &value) || value < 0) {
+            reply_error(request->reply, "ERR value is out of range, must be positive");
+            return false;
+        }
+    }
+    *count = (size_t)value;
+    return true;
+}
+
 bool request_find(const struct request *request, uint32_t index, enum type type, struct dict_entry **entry) {
     struct span key = request_argument(request, index);
     *entry = store_find(request->store, key.bytes, key.length);

@@ -46,6 +46,8 @@ static inline struct span request_argument(const struct request *request, uint32
 bool request_is(const struct request *request, uint32_t index, const char *word);
 // Argument index as an integer; otherwise false, and the error is sent.
 bool request_integer(const struct request *request, uint32_t index, int64_t *value);
+// The optional count in argument index: 1 when it is not there. False: no number, or negative; the error is sent.
+bool request_count(const struct request *request, uint32_t index, size_t *count);
 // The key in argument index: false when it has another type (the error is sent); *entry is NULL when it is not there.
 bool request_find(const struct request *request, uint32_t index, enum type type, struct dict_entry **entry);
 // The same, as its object: NULL when it is not there. Creates it when create; then false may also mean memory exhausted.

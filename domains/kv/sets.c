@@ -81,22 +81,15 @@ static void pop_one(const struct request *request, struct dict *set) {
 
 void command_spop(struct request *request) {
     void *set;
-    int64_t wanted = 1;
+    size_t wanted;
     bool many = request->count == 3;
     if (request->count > 3) {
         reply_error(request->reply, ERROR_SYNTAX);
         return;
     }
-    if (many) {
-        struct span text = request_argument(request, 2);
-        if (!resp_integer(text.bytes, text.length, &wanted) || wanted < 0) {
-            reply_error(request->reply, "ERR value is out of range, must be positive");
-            return;
-        }
-    }
-    if (!request_object(request, 1, TYPE_SET, false, &set))
+    if (!request_count(request, 2, &wanted) || !request_object(request, 1, TYPE_SET, false, &set))
         return;
-    size_t count = !set ? 0 : (size_t)wanted < dict_count(set) ? (size_t)wanted : dict_count(set);
+    size_t count = !set ? 0 : wanted < dict_count(set) ? wanted : dict_count(set);
     if (many)
         reply_array(request->reply, count);
     else if (!set)

@@ -189,23 +189,16 @@ void command_zrange(struct request *request) {
 void command_zpop(struct request *request) {
     bool maximum = request->name[5] == 'a';
     void *object;
-    int64_t wanted = 1;
+    size_t wanted;
     if (request->count > 3) {
         reply_error(request->reply, ERROR_SYNTAX);
         return;
     }
-    if (request->count == 3) {
-        struct span text = request_argument(request, 2);
-        if (!resp_integer(text.bytes, text.length, &wanted) || wanted < 0) {
-            reply_error(request->reply, "ERR value is out of range, must be positive");
-            return;
-        }
-    }
-    if (!request_object(request, 1, TYPE_ZSET, false, &object))
+    if (!request_count(request, 2, &wanted) || !request_object(request, 1, TYPE_ZSET, false, &object))
         return;
     struct sorted *sorted = object;
     size_t count = sorted ? dict_count(&sorted->names) : 0;
-    count = (size_t)wanted < count ? (size_t)wanted : count;
+    count = wanted < count ? wanted : count;
     reply_array(request->reply, count * 2);
     for (; count; count--) {
         const struct sorted_node *node = maximum ? sorted->tail : sorted->head->links[0].next;
