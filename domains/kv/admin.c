@@ -6,9 +6,8 @@
 #include "commands.h"
 #include "format.h"
 #include "glob.h"
+#include "persistence.h"
 #include "string.h"
-
-#define VERSION "7.0.15" // the Redis whose answers these are
 
 void command_ping(struct request *request) {
     if (request->count > 2)
@@ -44,21 +43,11 @@ void command_quit(struct request *request) {
     request->closes = true;
 }
 
-void command_shutdown(struct request *request) {
-    for (uint32_t i = 1; i < request->count; i++)
-        if (!request_is(request, i, "nosave") && !request_is(request, i, "save") && !request_is(request, i, "now") &&
-            !request_is(request, i, "force")) {
-            reply_error(request->reply, ERROR_SYNTAX);
-            return;
-        }
-    request->clients->shutdown = true;
-    request->closes = true;
-}
-
 static const struct {
     const char *name, *value;
-} settings[] = {{"save", ""}, {"appendonly", "no"}, {"databases", "1"}, {"maxmemory-policy", "noeviction"},
-                {"proto-max-bulk-len", "536870912"}, {"timeout", "0"}, {"tcp-keepalive", "0"}};
+} settings[] = {{"save", ""}, {"dir", PERSISTENCE_FOLDER}, {"dbfilename", PERSISTENCE_NAME}, {"appendonly", "no"},
+                {"databases", "1"}, {"maxmemory-policy", "noeviction"}, {"proto-max-bulk-len", "536870912"},
+                {"timeout", "0"}, {"tcp-keepalive", "0"}};
 
 static bool is_asked(const struct request *request, const char *name) {
     char pattern[64];
@@ -194,7 +183,7 @@ void command_hello(struct request *request) {
         reply_error(request->reply, "ERR Syntax error in HELLO");
         return;
     }
-    static const char *const words[] = {"server", "redis", "version", VERSION};
+    static const char *const words[] = {"server", "redis", "version", REDIS_VERSION};
     reply_array(request->reply, 14);
     for (unsigned i = 0; i < 4; i++)
         reply_word(request->reply, words[i]);
@@ -208,22 +197,4 @@ void command_hello(struct request *request) {
     reply_word(request->reply, "master");
     reply_word(request->reply, "modules");
     reply_array(request->reply, 0);
-}
-
-void command_info(struct request *request) {
-    char text[900];
-    const struct store *store = request->store;
-    size_t used = format(text, sizeof(text),
-                         "# Server\r\nredis_version:" VERSION "\r\nredis_mode:standalone\r\nos:Cloister\r\narch_bits:64\r\n"
-                         "uptime_in_seconds:%lu\r\n\r\n# Clients\r\nconnected_clients:%lu\r\n\r\n"
-                         "# Memory\r\nused_memory:%zu\r\nmaxmemory:%zu\r\nmaxmemory_policy:noeviction\r\n\r\n"
-                         "# Persistence\r\nloading:0\r\n\r\n"
-                         "# Stats\r\ntotal_connections_received:%lu\r\ntotal_commands_processed:%lu\r\nexpired_keys:%lu\r\n\r\n"
-                         "# Replication\r\nrole:master\r\nconnected_slaves:0\r\n\r\n# Keyspace\r\n",
-                         time_now_ns() / 1000000000, request->clients->count, store->memory.used_bytes,
-                         store->memory.limit_bytes, request->clients->last_id, request->clients->commands, store->expired);
-    if (store_count(store))
-        used += format(text + used, sizeof(text) - used, "db0:keys=%zu,expires=%zu,avg_ttl=0\r\n", store_count(store),
-                       store->expiring);
-    reply_bulk(request->reply, text, used);
 }

@@ -24,6 +24,7 @@ struct clients {
     uint64_t last_id, count;
     bool shutdown;               // somebody said SHUTDOWN
     uint64_t commands;           // executed so far, over all clients
+    uint64_t started_ns;         // the server, on the clock of time_now_ns()
 };
 
 void client_open(struct clients *clients, struct client *client);

@@ -122,6 +122,7 @@ static void run(struct request *request, const struct command *command) {
         reply_memory(request->reply);
     else
         command->run(request);
+    request->store->saved.changes += (command->flags & COMMAND_WRITES) != 0;
     heap_free(copy);
 }
 

@@ -10,8 +10,11 @@
 
 #include "request.h"
 
+#define REDIS_VERSION "7.0.15" // whose answers these are
+
 #define COMMAND_DIRECT 1  // with three arguments, it takes a large request from the shared heap as it is
 #define COMMAND_GROWS 2   // refused at once when what it would add cannot fit, so that it does not stop half-way
+#define COMMAND_WRITES 4  // may change the store: counted as a change that is not saved yet
 
 struct command {
     const char *name;
@@ -91,6 +94,10 @@ void command_client(struct request *request);
 void command_hello(struct request *request);
 void command_quit(struct request *request);
 void command_shutdown(struct request *request);
+void command_save(struct request *request);
+void command_bgsave(struct request *request);
+void command_lastsave(struct request *request);
+void command_debug(struct request *request);
 
 void command_delete_key(const struct request *request, uint32_t index);
 bool expiry_of(const struct request *request, uint32_t index, bool seconds, bool absolute, bool positive, int64_t *end_ms);

@@ -13,7 +13,9 @@
 #include "connection.h"
 #include "kv.h"
 #include "log.h"
+#include "persistence.h"
 #include "string.h"
+#include "system.h"
 #include "thread.h"
 #include "xheap.h"
 
@@ -49,7 +51,8 @@ int kv_init(uint32_t generation, int persist_valid) {
     size_t heap_bytes = heap_statistics().total_bytes, reserve = heap_bytes >> RESERVE_SHIFT;
     store_open(&store, public_area.boot_random[0] ^ __builtin_ia32_rdtsc(), public_area.boot_random[1] ^ generation,
                heap_bytes - reserve);
-    connections = (struct connection_table){.store = &store, .input_limit = reserve / 2, .output_limit = reserve / 2};
+    connections = (struct connection_table){.store = &store, .input_limit = reserve / 2, .output_limit = reserve / 2,
+                                            .clients = {.started_ns = time_now_ns()}};
     batch = xheap_alloc(sizeof(*batch));
     replies = xheap_alloc(REPLIES_BYTES);
     return batch && replies ? 0 : -ENOMEM;
@@ -244,6 +247,8 @@ static void close_all(void) {
 
 int kv_main(void) {
     uint16_t port = (uint16_t)boot_number("port", PORT);
+    int loaded = persistence_load(&store);
+    (void)loaded; // without a snapshot, or with one that is refused, the server starts empty
     for (;;) {
         int result = listen_again(port);
         if (result < 0) {
@@ -256,8 +261,8 @@ int kv_main(void) {
         while ((result >= 0 || result == -ENOSTACK) && !connections.clients.shutdown);
         if (connections.clients.shutdown) {
             close_all();
-            log_line("kv: SHUTDOWN: serves nobody any more");
-            return 0;
+            log_line("kv: SHUTDOWN");
+            return system_stop(SYSTEM_SHUTDOWN);
         }
         log_line("kv: net failed with error %d; %zu keys kept", -result, store_count(&store));
     }

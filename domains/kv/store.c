@@ -6,8 +6,11 @@
 #include "store.h"
 #include "string.h"
 
+int64_t store_now_ms(void) { return (int64_t)(time_wall_ns() / 1000000); }
+
 void store_open(struct store *store, uint64_t seed0, uint64_t seed1, size_t limit_bytes) {
-    *store = (struct store){.memory = {.limit_bytes = limit_bytes}, .seed = {seed0, seed1}, .chance = seed0 ^ ~seed1};
+    *store = (struct store){.memory = {.limit_bytes = limit_bytes}, .seed = {seed0, seed1}, .chance = seed0 ^ ~seed1,
+                            .saved = {.at_ms = store_now_ms()}};
     dict_open(&store->keys, &store->memory, store->seed);
 }
 
@@ -18,8 +21,6 @@ uint64_t store_random(struct store *store) {
     store->chance ^= store->chance << 17;
     return store->chance * 0x2545f4914f6cdd1d; // xorshift64*: the raw state has weak low bits
 }
-
-int64_t store_now_ms(void) { return (int64_t)(time_wall_ns() / 1000000); }
 
 void *store_object(struct dict_entry *entry) {
     void *object;

@@ -4,7 +4,7 @@
 // store.h - keys, their values and their ends, in the private heap, private to kv. Pure.
 //
 // Interface: store_open, store_close, store_find, store_get, store_set, store_create, store_delete, store_expire, store_sweep;
-//            for snapshots: dict_next over keys, walk.h
+//            for snapshots: dict_next over keys, walk.h, saved
 //
 // A string lies in its key's entry; any other value is an object of its own, to which the entry's value bytes point.
 // Invariant: memory.used_bytes, which counts everything, stays at or below memory.limit_bytes; no aggregate is empty
@@ -24,6 +24,13 @@ struct stream {
     uint64_t last_ms, last_sequence;
 };
 
+struct saved {                    // to a snapshot: persistence.c
+    int64_t at_ms;                // the last time, or the start
+    uint64_t changes;             // commands since then that may have changed something
+    uint64_t count;               // saves that succeeded
+    bool failed;                  // the last one
+};
+
 struct store {
     struct dict keys;
     struct memory memory;
@@ -31,6 +38,7 @@ struct store {
     uint64_t chance;              // state of store_random
     size_t expiring;              // keys that have an end
     uint64_t sweep_cursor, expired;
+    struct saved saved;
 };
 
 void store_open(struct store *store, uint64_t seed0, uint64_t seed1, size_t limit_bytes);

@@ -3,27 +3,43 @@
 
 // streams.c - XADD, XLEN, XRANGE, XREVRANGE. Source: Redis 7.0, t_stream.c.
 //
-// An item of a stream's deque:  ms (8 bytes) | sequence (8) | strings (4) | for each string: bytes (4), the string
 // Entries leave at the head only (MAXLEN); "~" trims exactly. Consumer groups are not there.
 #include "commands.h"
 #include "format.h"
+#include "stream.h"
 #include "string.h"
 
-#define HEAD_BYTES (2 * sizeof(uint64_t) + sizeof(uint32_t))
 #define ERROR_ID "ERR Invalid stream ID specified as stream command argument"
 
-struct id {
-    uint64_t ms, sequence;
-};
-
-static int compare(struct id left, struct id right) {
+int stream_compare(struct stream_id left, struct stream_id right) {
     if (left.ms != right.ms)
         return left.ms < right.ms ? -1 : 1;
     return (left.sequence > right.sequence) - (left.sequence < right.sequence);
 }
 
-static struct id id_of(const struct deque_item *item) {
-    struct id id;
+bool stream_item_check(const char *item, size_t bytes, struct stream_id *previous) {
+    struct stream_id before = *previous;
+    uint32_t strings, length;
+    if (bytes < STREAM_ITEM_HEAD_BYTES)
+        return false;
+    memcpy(previous, item, sizeof(*previous));
+    memcpy(&strings, item + sizeof(*previous), sizeof(strings));
+    if (strings < 2 || strings % 2 || stream_compare(*previous, before) <= 0)
+        return false;
+    for (size_t used = STREAM_ITEM_HEAD_BYTES;; used += length) {
+        if (!strings--)
+            return used == bytes;
+        if (bytes - used < sizeof(length))
+            return false;
+        memcpy(&length, item + used, sizeof(length));
+        used += sizeof(length);
+        if (length > bytes - used)
+            return false;
+    }
+}
+
+static struct stream_id id_of(const struct deque_item *item) {
+    struct stream_id id;
     memcpy(&id, item->bytes, sizeof(id));
     return id;
 }
@@ -38,7 +54,7 @@ static bool parse_number(const char *text, size_t bytes, uint64_t *value) {
 }
 
 // "ms" or "ms-sequence"; *any when the sequence is "*". without is the sequence when none is given.
-static bool parse_id(struct span text, uint64_t without, struct id *id, bool *any) {
+static bool parse_id(struct span text, uint64_t without, struct stream_id *id, bool *any) {
     const char *dash = memchr(text.bytes, '-', text.length);
     size_t first = dash ? (size_t)(dash - text.bytes) : text.length;
     id->sequence = without;
@@ -51,7 +67,7 @@ static bool parse_id(struct span text, uint64_t without, struct id *id, bool *an
     return parse_number(dash + 1, text.length - first - 1, &id->sequence);
 }
 
-static void reply_id(struct reply *reply, struct id id) {
+static void reply_id(struct reply *reply, struct stream_id id) {
     char text[44];
     reply_bulk(reply, text, format(text, sizeof(text), "%lu-%lu", id.ms, id.sequence));
 }
@@ -60,7 +76,7 @@ struct xadd {
     uint32_t id_index;
     bool make, trim, any_id, any_sequence;
     int64_t longest;
-    struct id id;
+    struct stream_id id;
 };
 
 static const char *parse_xadd(const struct request *request, struct xadd *xadd) {
@@ -97,22 +113,22 @@ static const char *parse_xadd(const struct request *request, struct xadd *xadd) 
 
 // The entry's id; false when there is none above the last.
 static bool choose_id(const struct stream *stream, struct xadd *xadd) {
-    struct id last = {stream->last_ms, stream->last_sequence};
+    struct stream_id last = {stream->last_ms, stream->last_sequence};
     if (xadd->any_id) {
         uint64_t now_ms = (uint64_t)store_now_ms();
-        xadd->id = now_ms > last.ms ? (struct id){now_ms, 0} : (struct id){last.ms, last.sequence + 1};
+        xadd->id = now_ms > last.ms ? (struct stream_id){now_ms, 0} : (struct stream_id){last.ms, last.sequence + 1};
         if (now_ms <= last.ms && last.sequence == UINT64_MAX)
-            xadd->id = (struct id){last.ms + 1, 0};
+            xadd->id = (struct stream_id){last.ms + 1, 0};
     } else if (xadd->any_sequence) {
         xadd->id.sequence = xadd->id.ms == last.ms ? last.sequence + 1 : 0;
         if (xadd->id.ms == last.ms && last.sequence == UINT64_MAX)
             return false;
     }
-    return compare(xadd->id, last) > 0;
+    return stream_compare(xadd->id, last) > 0;
 }
 
 static bool append(const struct request *request, struct stream *stream, const struct xadd *xadd) {
-    size_t bytes = HEAD_BYTES;
+    size_t bytes = STREAM_ITEM_HEAD_BYTES;
     uint32_t strings = request->count - xadd->id_index - 1;
     for (uint32_t i = 0; i < strings; i++)
         bytes += sizeof(uint32_t) + request_argument(request, xadd->id_index + 1 + i).length;
@@ -122,7 +138,7 @@ static bool append(const struct request *request, struct stream *stream, const s
     char *out = item->bytes;
     memcpy(out, &xadd->id, sizeof(xadd->id));
     memcpy(out + sizeof(xadd->id), &strings, sizeof(strings));
-    out += HEAD_BYTES;
+    out += STREAM_ITEM_HEAD_BYTES;
     for (uint32_t i = 0; i < strings; i++) {
         struct span span = request_argument(request, xadd->id_index + 1 + i);
         uint32_t length = (uint32_t)span.length;
@@ -179,9 +195,9 @@ void command_xlen(struct request *request) {
 }
 
 // An end of a range: "-", "+", or an id, with "(" exclusive. Becomes an inclusive one.
-static const char *parse_end(struct span text, bool upper, struct id *id) {
+static const char *parse_end(struct span text, bool upper, struct stream_id *id) {
     if (text.length == 1 && (text.bytes[0] == '-' || text.bytes[0] == '+')) {
-        *id = text.bytes[0] == '-' ? (struct id){0, 0} : (struct id){UINT64_MAX, UINT64_MAX};
+        *id = text.bytes[0] == '-' ? (struct stream_id){0, 0} : (struct stream_id){UINT64_MAX, UINT64_MAX};
         return NULL;
     }
     bool exclusive = text.length > 1 && text.bytes[0] == '(';
@@ -207,7 +223,7 @@ static const char *parse_end(struct span text, bool upper, struct id *id) {
 
 static void reply_entry(struct reply *reply, const struct deque_item *item) {
     uint32_t strings, length;
-    const char *from = item->bytes + HEAD_BYTES;
+    const char *from = item->bytes + STREAM_ITEM_HEAD_BYTES;
     memcpy(&strings, from - sizeof(strings), sizeof(strings));
     reply_array(reply, 2);
     reply_id(reply, id_of(item));
@@ -219,14 +235,14 @@ static void reply_entry(struct reply *reply, const struct deque_item *item) {
 }
 
 // The number of entries whose id is below id (at or below, when inclusive): they are sorted.
-static size_t rank_of(const struct stream *stream, struct id id, bool inclusive) {
+static size_t rank_of(const struct stream *stream, struct stream_id id, bool inclusive) {
     size_t rank = 0;
     for (const struct deque_chunk *chunk = stream->entries.head; chunk; chunk = chunk->next) {
-        if (compare(id_of(chunk->items[chunk->end - 1]), id) < inclusive) {
+        if (stream_compare(id_of(chunk->items[chunk->end - 1]), id) < inclusive) {
             rank += chunk->end - chunk->first;
             continue;
         }
-        for (uint32_t i = chunk->first; compare(id_of(chunk->items[i]), id) < inclusive; i++)
+        for (uint32_t i = chunk->first; stream_compare(id_of(chunk->items[i]), id) < inclusive; i++)
             rank++;
         break;
     }
@@ -236,7 +252,7 @@ static size_t rank_of(const struct stream *stream, struct id id, bool inclusive)
 // XRANGE, XREVRANGE
 void command_xrange(struct request *request) {
     bool reverse = request->name[1] == 'r' && request->name[2] == 'e';
-    struct id low, high;
+    struct stream_id low, high;
     int64_t most = -1;
     void *object;
     const char *refusal = parse_end(request_argument(request, reverse ? 3 : 2), false, &low);
