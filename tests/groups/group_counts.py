@@ -36,7 +36,7 @@ def one_round(running):
                             "-P", "4", "-r", "1000"], timeout=120)
     equal("redis-benchmark", (done.returncode, "ERR" in done.stdout + done.stderr), (0, False))
     equal("the dying clients", running.command([sys.executable, "-c", DYING, system.ADDRESS, str(system.PORT)]).returncode, 0)
-    #SAVE
+    equal("SAVE", running.redis("SAVE"), "OK")
     equal("FLUSHALL", running.redis("FLUSHALL"), "OK")
 
 
