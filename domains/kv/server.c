@@ -26,7 +26,7 @@
 #define SWEEP_BUCKETS 4096     // some 100 microseconds
 #define SHUTDOWN_ROUNDS 1000   // then whoever does not read is left alone
 #define REPLIES_BYTES XHEAP_OBJECT_MAX
-#define RESERVE_SHIFT 3        // one eighth of the heap is not for the store, but for connections and what waits there
+#define RESERVE_SHIFT 3        // one eighth of our part of the heap is not for the store, but for connections
 
 struct gathered {              // private twin of a net_send
     net_socket_t socket;
@@ -48,7 +48,7 @@ static uint64_t round_number;
 
 int kv_init(uint32_t generation, int persist_valid) {
     (void)persist_valid;
-    size_t heap_bytes = heap_statistics().total_bytes, reserve = heap_bytes >> RESERVE_SHIFT;
+    size_t heap_bytes = (size_t)CONFIG_KV_HEAP_KIB * 1024, reserve = heap_bytes >> RESERVE_SHIFT;
     store_open(&store, public_area.boot_random[0] ^ __builtin_ia32_rdtsc(), public_area.boot_random[1] ^ generation,
                heap_bytes - reserve);
     connections = (struct connection_table){.store = &store, .input_limit = reserve / 2, .output_limit = reserve / 2,
