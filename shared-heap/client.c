@@ -16,7 +16,7 @@
 
 #define CACHE_MAX 64
 #define GRANULES (ARENA_BYTES / XHEAP_GRANULE_BYTES)
-#define LENDS_MAX 48              // per thread: six arguments, eight calls deep
+#define LENDS_MAX 63              // per thread: six arguments, ten calls deep
 
 static struct cache { uint32_t count; void *object[CACHE_MAX]; } caches[XHEAP_CLASSES];
 static uint64_t cached[GRANULES / 64];
@@ -148,13 +148,14 @@ int xheap_lend_begin(const void *address, size_t bytes) {
     if (bytes > view.room || !view.owner) return -EFAULT;
     uint32_t thread = thread_self();
     struct lends *mine = &lends[thread];
-    if (mine->count == LENDS_MAX) return -EBUSY;
+    uint32_t count = mine->count;
+    if (count == LENDS_MAX) return -EBUSY;
     if (!(lenders >> thread & 1)) __atomic_fetch_or(&lenders, 1ull << thread, __ATOMIC_SEQ_CST);
-    mine->granule[mine->count] = view.granule; // of what is borrowed too, so that lend_end need not ask: its owner has a record as well
-    mine->count++;
+    mine->granule[count] = view.granule; // of what is borrowed too, so that lend_end need not ask: its owner has a record as well
+    mine->count = count + 1;
     order();
     if (view.owner != domain_self || !is_cached(view.granule)) return 0;
-    mine->count--;
+    mine->count = count;
     return -EFAULT;
 }
 
