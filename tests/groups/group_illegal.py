@@ -6,6 +6,7 @@ One file per case, tests/illegal/<name>.txt (tests/illegal/README.md has the for
 """
 import glob
 import os
+import re
 import shutil
 
 import common
@@ -33,6 +34,15 @@ illegal-devices := {devices}
 """
 
 
+def place(found):
+    """{file: text} in an expected line stands for file:line, of the file's first line with that text."""
+    with open(os.path.join(common.ROOT, found[1]), encoding="utf-8") as text:
+        for number, line in enumerate(text, 1):
+            if found[2] in line:
+                return f"{found[1]}:{number}"
+    raise LookupError(f"{found[1]} has no line with {found[2]}")
+
+
 def parse(path):
     """{'expect': [lines], 'config': text, 'illegal.h': text, ...}"""
     case = {"expect": [], "base": "separate", "uses": "", "lock": "reentrant", "devices": ""}
@@ -45,7 +55,7 @@ def parse(path):
             elif part:
                 case[part] += line
             elif line.startswith("expect: "):
-                case["expect"].append(line[len("expect: "):].rstrip("\n"))
+                case["expect"].append(re.sub(r"\{(\S+): (.*?)\}", place, line[len("expect: "):].rstrip("\n")))
             elif line.strip() and not line.startswith("#"):
                 key, _, value = line.partition(":")
                 case[key.strip()] = value.strip()
