@@ -6,13 +6,15 @@
 // Reception: each frame comes in an object of its own, which becomes this domain's. Its headers are copied (at most
 // HEADER_BYTES_MAX) and the payload is not. Transmission: lwIP's frames are gathered, by one copy each, in a staging
 // object that is lent to the driver once per batch.
+// Segments of a bulk transfer travel in one frame, both ways, where the driver offers that: lwIP sees one large segment.
 // What a hostile driver could try: offsets outside the object, one object for two frames, objects without a frame, a
-// count beyond the batch, changing bytes after delivery. The first four are checked here; against the last, headers
-// are private, and payload is the application's to distrust, like anything from the network.
+// count beyond the batch, lengths of headers and segments that contradict the frame, changing bytes after delivery. All but the last
+// are checked here; against that, headers are private, and payload is the application's to distrust, like anything from the network.
 #include "link.h"
 #include <stdint.h>
 #include "alloc.h"
 #include "boot.h"
+#include "flow.h"
 #include "invariant.h"
 #include "netdev.h"
 #include "private_copy.h"
@@ -25,7 +27,11 @@
 #include "netif/ethernet.h"
 
 #define ETHERNET_BYTES 14
+#define HEADERS_BYTES_MIN (ETHERNET_BYTES + 20 + 20)
 #define FRAME_ALIGN 16 // of each frame's headroom in the staging object
+// A segment that the device is to cut: with its headers it fits the staging object, and leaves room for some small frames.
+#define GSO_BYTES_MAX 61440
+#define GSO_MSS_MIN 536 // a peer that wants less would have the device make tens of thousands of frames of one segment
 
 static struct netif interface;
 static struct netdev_info device;
@@ -35,7 +41,8 @@ struct link_counters link_counters;
 // Reception. The descriptors lie in the shared heap, so that lending them copies nothing.
 static struct netdev_frame *rx_descriptors;
 static struct rx_frame *rx_free;
-static uint32_t rx_held; // frames whose object this domain holds, in lwIP's or in sockets' queues
+// In lwIP's or in sockets' queues: frames, and the size of the objects that this domain holds for them.
+static uint32_t rx_held, rx_held_bytes;
 
 // Transmission: [first, first + count) of tx_descriptors are gathered in staging and not yet taken by the driver.
 static uint8_t *staging;
@@ -51,6 +58,7 @@ static void rx_frame_release(struct rx_frame *frame) {
     if (frame->object != NULL)
         (void)xheap_free(frame->object);
     rx_held--;
+    rx_held_bytes -= frame->object_bytes;
     frame->next = rx_free;
     rx_free = frame;
 }
@@ -80,6 +88,7 @@ static struct rx_frame *rx_frame_new(void) {
     rx_held++;
     frame->next = NULL;
     frame->object = NULL;
+    frame->object_bytes = 0;
     frame->pbufs = 1;
     frame->head.custom_free_function = head_free;
     frame->body.custom_free_function = body_free;
@@ -99,19 +108,33 @@ static uint32_t header_bytes(const uint8_t *header, uint32_t copied) {
     return all_bytes < copied ? all_bytes : copied;
 }
 
+// Whether what the driver says of a frame can be true of an object with room bytes. A frame of several segments must be one
+// whose checksum somebody vouches for, and no other may be larger than the link allows.
+static bool is_plausible(const struct netdev_frame *frame, size_t room) {
+    const uint32_t bytes = frame->bytes;
+    if (frame->offset > room || bytes > room - frame->offset || bytes < ETHERNET_BYTES || bytes > UINT16_MAX)
+        return false;
+    if ((frame->flags & NETDEV_NEEDS_CSUM) != 0 && (uint32_t)frame->csum_start + frame->csum_offset + 2 > bytes)
+        return false;
+    if (frame->gso_type == NETDEV_GSO_NONE)
+        return bytes <= ETHERNET_BYTES + (uint32_t)interface.mtu;
+    return frame->gso_type == NETDEV_GSO_TCPV4 && (device.offloads & NETDEV_OFFLOAD_LRO_RX) != 0 && frame->gso_bytes > 0 &&
+           (frame->flags & (NETDEV_NEEDS_CSUM | NETDEV_DATA_VALID)) != 0 && frame->header_bytes >= HEADERS_BYTES_MIN &&
+           frame->header_bytes <= bytes;
+}
+
 // One frame into lwIP; object is this domain's and is freed, at the latest when lwIP is done with it.
 static void receive_frame(void *object, const struct netdev_frame *descriptor) {
     const size_t room = xheap_room(object);
     const uint32_t bytes = descriptor->bytes;
     struct rx_frame *frame = NULL;
     link_counters.frames_in++;
-    link_counters.bytes_in += bytes;
-    if (descriptor->offset > room || bytes > room - descriptor->offset || bytes > UINT16_MAX ||
-        bytes < ETHERNET_BYTES || (frame = rx_frame_new()) == NULL) {
+    if (!is_plausible(descriptor, room) || (frame = rx_frame_new()) == NULL) {
         link_counters.dropped_in++;
         (void)xheap_free(object);
         return;
     }
+    link_counters.bytes_in += bytes;
     uint8_t *start = (uint8_t *)object + descriptor->offset;
     const uint32_t copied = bytes < HEADER_BYTES_MAX ? bytes : HEADER_BYTES_MAX;
     private_copy(frame->header, start, copied);
@@ -121,7 +144,7 @@ static void receive_frame(void *object, const struct netdev_frame *descriptor) {
                                             sizeof(frame->header));
     if (body_bytes == 0) {
         (void)xheap_free(object);
-    } else if (rx_held > CONFIG_NET_RX_FRAMES_MAX) {
+    } else if (rx_held > CONFIG_NET_RX_FRAMES_MAX || rx_held_bytes + room > CONFIG_NET_RX_QUEUE_KIB * 1024ull) {
         // The applications do not keep up: the peers will send again. Bare acknowledgements still pass, above.
         link_counters.dropped_in++;
         (void)xheap_free(object);
@@ -129,6 +152,8 @@ static void receive_frame(void *object, const struct netdev_frame *descriptor) {
         return;
     } else {
         frame->object = object;
+        frame->object_bytes = (uint32_t)room;
+        rx_held_bytes += frame->object_bytes;
         frame->pbufs = 2;
         struct pbuf *body = pbuf_alloced_custom(PBUF_RAW, (u16_t)body_bytes, PBUF_REF, &frame->body,
                                                 start + head_bytes, (u16_t)body_bytes);
@@ -137,8 +162,11 @@ static void receive_frame(void *object, const struct netdev_frame *descriptor) {
     const bool is_checked = (descriptor->flags & (NETDEV_NEEDS_CSUM | NETDEV_DATA_VALID)) != 0;
     const u16_t flags = (u16_t)(interface.chksum_flags & ~NETIF_CHECKSUM_CHECK_TCP);
     NETIF_SET_CHECKSUM_CTRL(&interface, is_checked ? flags : flags | NETIF_CHECKSUM_CHECK_TCP);
+    if (head_bytes > ETHERNET_BYTES && frame->header[12] == 0x08 && frame->header[13] == 0x00)
+        flow_narrow(frame->header + ETHERNET_BYTES, head_bytes - ETHERNET_BYTES);
     if (interface.input(head, &interface) != ERR_OK)
         (void)pbuf_free(head);
+    flow_widen();
 }
 
 bool link_receive(void) {
@@ -229,9 +257,25 @@ static void offload_checksum(struct netdev_frame *descriptor, const uint8_t *hea
     descriptor->csum_offset = 16;
 }
 
+uint16_t link_segment_bytes(uint16_t mss) {
+    const bool is_cut = (device.offloads & NETDEV_OFFLOAD_GSO_TX) != 0 && (device.offloads & NETDEV_OFFLOAD_CSUM_TX) != 0;
+    return is_cut && mss >= GSO_MSS_MIN ? (uint16_t)(GSO_BYTES_MAX - GSO_BYTES_MAX % mss) : mss;
+}
+
+// Has the device cut a frame that is larger than the link allows. False when it is not one of ours.
+static bool offload_segmentation(struct netdev_frame *descriptor, const uint8_t *header) {
+    const uint32_t start = descriptor->csum_start;
+    const struct flow *flow = flow_find(header + ETHERNET_BYTES, HEADERS_BYTES_MIN - ETHERNET_BYTES, true);
+    if (flow == NULL || descriptor->flags == 0 || flow->mss >= flow->segment_bytes)
+        return false;
+    descriptor->gso_type = NETDEV_GSO_TCPV4;
+    descriptor->gso_bytes = flow->mss;
+    descriptor->header_bytes = (uint16_t)(start + (header[start + 12] >> 4) * 4u);
+    return true;
+}
+
 // lwIP's linkoutput. ERR_MEM makes TCP keep the segment; link_flush() has it sent later.
 static err_t link_output(struct netif *netif, struct pbuf *pbuf) {
-    (void)netif;
     const uint32_t bytes = pbuf->tot_len;
     const uint32_t need = (NETDEV_HEADROOM + bytes + FRAME_ALIGN - 1) & ~(FRAME_ALIGN - 1u);
     if (need > XHEAP_OBJECT_MAX)
@@ -248,6 +292,8 @@ static err_t link_output(struct netif *netif, struct pbuf *pbuf) {
     // lwIP builds all headers in the first pbuf: read there, where nobody else can write.
     if ((device.offloads & NETDEV_OFFLOAD_CSUM_TX) != 0 && pbuf->len >= ETHERNET_BYTES + 40)
         offload_checksum(&descriptor, pbuf->payload, out, bytes);
+    if (bytes > ETHERNET_BYTES + (uint32_t)netif->mtu && !offload_segmentation(&descriptor, pbuf->payload))
+        return ERR_IF;
     tx_descriptors[tx_count++] = descriptor;
     staged_bytes += need;
     link_counters.frames_out++;

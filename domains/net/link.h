@@ -30,6 +30,7 @@ struct rx_frame {
     struct rx_frame *next;     // in the free list, or in a socket's queue
     void *object;              // NULL: there is no payload, or the object was passed on
     uint32_t offset, bytes;    // in a socket's queue: which part of object is payload
+    uint32_t object_bytes;     // what object counts against NET_RX_QUEUE_KIB
     uint8_t pbufs;             // of head and body, those that lwIP or a socket still holds
     uint8_t header[HEADER_BYTES_MAX];
 };
@@ -50,6 +51,8 @@ int link_init(void);
 bool link_receive(void);
 // Hands the gathered frames to the driver. True when all were taken.
 bool link_flush(void);
+// How long a segment lwIP may make for a peer that takes mss bytes: more where the device cuts it again, a multiple of mss then.
+uint16_t link_segment_bytes(uint16_t mss);
 // The event that is signalled when frames may be waiting; -1 when there is no link.
 int link_event(void);
 

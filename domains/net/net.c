@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include "alloc.h"
 #include "clock.h"
+#include "flow.h"
 #include "link.h"
 #include "private_copy.h"
 #include "random.h"
@@ -102,7 +103,7 @@ int net_init(uint32_t generation, int persist_valid) {
     lwip_init();
     timers_init();
     socket_init();
-    return link_init();
+    return flow_init() < 0 ? -ENOMEM : link_init();
 }
 
 int net_listen(uint16_t port, uint32_t backlog) { return socket_listen(thread_self(), port, backlog); }

@@ -10,16 +10,19 @@
 // Received data is acknowledged to lwIP (tcp_recved) only when the application takes it, so that the peer's window
 // closes when it does not. Everything here runs under the component lock.
 #include "socket.h"
+#include "flow.h"
 #include "public.h"
 #include "socket_table.h"
 #include "xheap.h"
-#include "lwip/tcp.h"
+#include "lwip/priv/tcp_priv.h"
 
 #define BACKLOG_MAX 1024
 #define WRITE_BYTES_MAX 0x8000  // per tcp_write(), whose length has 16 bits
+#define GROWTH_SHARE 4          // see segments_adapt()
+#define GROWTH_SHARE_LOSSY 16
 
 static uint32_t half_open;      // connections without a socket yet; each has one reserved
-static u8_t half_open_id;       // lwIP's index for what we attach to these
+static u8_t flow_id;            // lwIP's index for the flow that is attached to each connection
 
 static struct socket *output_due[NET_SENDS_MAX];
 static uint32_t output_count;
@@ -28,7 +31,7 @@ static uint32_t output_count;
 
 void socket_init(void) {
     socket_table_init();
-    half_open_id = tcp_ext_arg_alloc_id();
+    flow_id = tcp_ext_arg_alloc_id();
 }
 
 // Takes the connection from the socket, and lets lwIP finish it alone (reset: at once).
@@ -62,6 +65,8 @@ static err_t on_received(void *argument, struct tcp_pcb *pcb, struct pbuf *chain
         }
         return ERR_OK;
     }
+    if (chain->tot_len > TCP_MSS)
+        tcp_ack_now(pcb); // more than one segment, merged: the peer expects an acknowledgement, as lwIP sends for every second
     while (chain != NULL) {
         struct pbuf *pbuf = chain;
         chain = pbuf->next;
@@ -96,9 +101,23 @@ static void room_queue(struct socket *socket) {
     socket_event_queued(socket);
 }
 
+// lwIP's segments grow with the congestion window, in which at least GROWTH_SHARE of them fit, so that a connection starts with
+// the usual four of the peer's, and a path that loses frames does not get bursts. Every increment of the window counts in pcb->mss.
+// lwIP relies on no queued segment being larger than that: it shrinks only when the queues are empty.
+static void segments_adapt(struct tcp_pcb *pcb) {
+    const struct flow *flow = tcp_ext_arg_get(pcb, flow_id);
+    const bool has_lost = pcb->ssthresh != TCP_SND_BUF; // as it was at the start
+    uint32_t wanted = pcb->cwnd / (has_lost ? GROWTH_SHARE_LOSSY : GROWTH_SHARE);
+    wanted -= wanted % flow->mss;
+    wanted = wanted < flow->mss ? flow->mss : wanted > flow->segment_bytes ? flow->segment_bytes : wanted;
+    if (wanted > pcb->mss || (wanted < pcb->mss && pcb->unsent == NULL && pcb->unacked == NULL))
+        pcb->mss = (u16_t)wanted;
+}
+
 static err_t on_sent(void *argument, struct tcp_pcb *pcb, u16_t bytes) {
     struct socket *socket = argument;
     (void)bytes;
+    segments_adapt(pcb);
     if (socket->is_paused && tcp_sndbuf(pcb) >= TCP_SNDLOWAT)
         room_queue(socket);
     return ERR_OK;
@@ -126,25 +145,34 @@ static void on_error(void *argument, err_t error) {
     }
 }
 
-static void half_open_ended(u8_t id, void *data) {
+// lwIP frees the connection.
+static void flow_ended(u8_t id, void *data) {
     (void)id;
-    if (data == NULL)
-        return; // it was accepted
-    half_open--;
-    socket_accept_done((net_socket_t)(uintptr_t)data);
+    struct flow *flow = data;
+    if (flow == NULL)
+        return;
+    if (flow->listener != 0) { // it was never accepted
+        half_open--;
+        socket_accept_done(flow->listener);
+    }
+    flow_end(flow);
 }
 
-static const struct tcp_ext_arg_callbacks half_open_callbacks = { .destroy = half_open_ended, .passive_open = NULL };
+static const struct tcp_ext_arg_callbacks flow_callbacks = { .destroy = flow_ended, .passive_open = NULL };
 
 // A SYN arrived. Anything but ERR_OK drops it without an answer, and the peer tries again: what a full backlog means.
 static err_t on_syn(u8_t id, struct tcp_pcb_listen *listener_pcb, struct tcp_pcb *pcb) {
     struct socket *listener = listener_pcb->callback_arg;
     if (listener == NULL || listener->waiting >= listener->backlog || half_open >= sockets_free)
         return ERR_MEM;
+    struct flow *flow = flow_new(pcb);
+    if (flow == NULL)
+        return ERR_MEM;
+    flow->listener = socket_handle(listener);
     listener->waiting++;
     half_open++;
-    tcp_ext_arg_set_callbacks(pcb, id, &half_open_callbacks);
-    tcp_ext_arg_set(pcb, id, (void *)(uintptr_t)socket_handle(listener));
+    tcp_ext_arg_set_callbacks(pcb, id, &flow_callbacks);
+    tcp_ext_arg_set(pcb, id, flow);
     return ERR_OK;
 }
 
@@ -157,7 +185,8 @@ static err_t on_accept(void *argument, struct tcp_pcb *pcb, err_t error) {
     struct socket *socket = socket_new(SOCKET_CONNECTED, listener->owner);
     if (socket == NULL)
         return ERR_MEM;
-    tcp_ext_arg_set(pcb, half_open_id, NULL); // no longer half open; the listener's count goes on until NET_ACCEPTED is delivered
+    // No longer half open; the listener's count goes on until NET_ACCEPTED is delivered.
+    ((struct flow *)tcp_ext_arg_get(pcb, flow_id))->listener = 0;
     half_open--;
     socket->pcb = pcb;
     socket->listener = socket_handle(listener);
@@ -215,7 +244,7 @@ int socket_listen(uint32_t owner, uint16_t port, uint32_t backlog) {
         (void)tcp_close(pcb);
         return -EADDRINUSE;
     }
-    tcp_ext_arg_set_callbacks(pcb, half_open_id, &listener_callbacks);
+    tcp_ext_arg_set_callbacks(pcb, flow_id, &listener_callbacks);
     err_t error;
     struct tcp_pcb *listening = tcp_listen_with_backlog_and_err(pcb, TCP_DEFAULT_LISTEN_BACKLOG, &error);
     struct socket *socket = listening == NULL ? NULL : socket_new(SOCKET_LISTENING, owner);

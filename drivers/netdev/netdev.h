@@ -5,6 +5,15 @@
 //
 // Calls go only downward: the network stack pulls frames; the driver signals its device's event and never calls up.
 // Frames lie in shared-heap objects. Offload metadata is virtio_net_hdr's, which TAP, AF_PACKET and virtio all speak.
+//
+//   CSUM   a frame with NETDEV_NEEDS_CSUM carries, at csum_start + csum_offset, the sum of the pseudo header only: whoever puts
+//          it on a wire completes it. NETDEV_DATA_VALID: the device has checked it.
+//   GSO    a sent frame with gso_type is larger than the MTU; the device cuts its payload into segments of gso_bytes, each
+//          behind a copy of the first header_bytes with its own lengths, sequence numbers and checksums. NEEDS_CSUM as well.
+//   LRO    the reverse: a received frame with gso_type is made of several segments, of up to gso_bytes each.
+//
+// A frame without gso_type is at most 14 + mtu bytes long. A driver that does not offer an offload must neither be asked for it
+// nor use it; the receiver of any of these fields checks them against the frame's length.
 #ifndef NETDEV_H
 #define NETDEV_H
 

@@ -52,8 +52,8 @@ void device_open(void) {
     if (SYSCALL(__NR_ioctl, fd, TUNSETIFF, &request) < 0)
         die_with("cannot attach to the TAP interface named by tap=; scripts/run.py makes one in a namespace of its own");
     int header = NET_HEADER_BYTES;
-    if (SYSCALL(__NR_ioctl, fd, TUNSETVNETHDRSZ, &header) < 0 || SYSCALL(__NR_ioctl, fd, TUNSETOFFLOAD, TUN_F_CSUM) < 0)
-        die_with("this kernel's TAP cannot offload checksums");
+    if (SYSCALL(__NR_ioctl, fd, TUNSETVNETHDRSZ, &header) < 0 || SYSCALL(__NR_ioctl, fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4) < 0)
+        die_with("this kernel's TAP cannot offload checksums and segmentation");
     device_fd[DEVICE_NET0] = fd;
 }
 
