@@ -17,7 +17,7 @@ import system
 
 GROUPS = """
 unit build illegal boot fs contract
-tools redis snapshot load wire connections counts
+tools shell redis snapshot load wire connections counts
 step storm forbidden faults pc page
 bench
 """.split()

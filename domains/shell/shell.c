@@ -71,7 +71,7 @@ static bool take(struct line *line, const char *input, uint32_t bytes) {
 int shell_main(void) {
     static struct line line;
     static char input[1024];
-    bool has_prompt = false;
+    bool has_input = false;
     for (;;) {
         int got = console_read(input, sizeof(input));
         if (got == -ENOMEM || got == -ENOSTACK) {
@@ -80,13 +80,16 @@ int shell_main(void) {
         }
         if (got <= 0 || (uint32_t)got > sizeof(input))
             break;
-        has_prompt = take(&line, input, (uint32_t)got);
-        if (has_prompt)
+        has_input = true;
+        if (take(&line, input, (uint32_t)got))
             out_prompt();
         out_flush();
     }
-    if (has_prompt) {
-        out_prompt_end();
+    if (has_input) {
+        if (line.is_complete)
+            out_prompt_end();
+        else
+            (void)take(&line, "\n", 1); // the last line lacked it
         out_line("shell: the input has ended; the system goes on");
         out_flush();
     }
