@@ -13,7 +13,7 @@ from common import check, equal
 
 CONFIG = "tests/configs/contract_defconfig"
 TIMEOUT_SECONDS = 60
-LEAST = {"mpk": 60, "none": 45}
+LEAST = {"mpk": 84, "none": 66}
 
 
 def folder(backend, fragment):

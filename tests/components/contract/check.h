@@ -12,5 +12,6 @@ void check(const char *name, int64_t got, int64_t wanted);
 bool is_apart(void); // does the peer live in another domain (backend mpk)?
 void heap_checks(void);
 void thread_checks(void);
+void system_checks(void);
 
 #endif

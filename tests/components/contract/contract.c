@@ -66,6 +66,7 @@ int contract_run(void) {
     gate_checks();
     heap_checks();
     thread_checks();
+    system_checks();
     log_line("CONTRACT end failed=%d", failed);
     return failed != 0;
 }
