@@ -84,8 +84,8 @@ def obstacle(tree, symbol, value):
     return f"'{value}' is no value of type {kconfiglib.TYPE_TO_STR[symbol.orig_type]}"
 
 
-def check(tree, files, extra):
-    """Every assignment, the last per symbol, must have become the symbol's value."""
+def check(tree, files, extra, moved=()):
+    """Every assignment, the last per symbol, must have become the symbol's value; those in moved need not."""
     last, chosen = {}, {}
     for path in files:
         for name, value, place in assignments(path):
@@ -99,11 +99,30 @@ def check(tree, files, extra):
         chosen[tree.syms[name].choice] = name
     for name, (value, place) in last.items():
         symbol = tree.syms[name]
+        if name in moved:
+            continue
         if symbol.choice and chosen.get(symbol.choice) not in (None, name):
             continue
         if symbol.str_value != value:
             raise ConfigError(f"{place}: CONFIG_{name}={value} does not take: {obstacle(tree, symbol, value)} "
                               f"(it stays {symbol.str_value or 'empty'})")
+
+
+def follow_driver(tree, base, fragments):
+    """What base says of its network driver (CONFIG_TAP_DOMAIN ...) holds for the one that a fragment puts in its place.
+
+    Returns the names that so have lost their meaning."""
+    members = [symbol.name for symbol in tree.named_choices["NETDEV_PROVIDER"].syms]
+    said = {name for fragment in fragments for name, value, _ in assignments(fragment) if value == "y"}
+    new = next((name for name in members if name in said), None)
+    moved = set()
+    for name, value, _ in assignments(base) if new else ():
+        old, _, option = name.partition("_")
+        if old in members and old != new and option and name not in members:
+            moved.add(name)
+            if f"{new}_{option}" in tree.syms:
+                tree.syms[f"{new}_{option}"].set_value(value)
+    return moved
 
 
 def configs():
@@ -140,6 +159,7 @@ def resolve(arguments):
         if not os.path.isfile(file):
             raise ConfigError(f"there is no file {file}")
     tree.load_config(path)
+    moved = follow_driver(tree, path, arguments.fragment)
     for fragment in arguments.fragment:
         tree.load_config(fragment, replace=False)
     extra = []
@@ -151,7 +171,7 @@ def resolve(arguments):
         extra.append(name)
     if stem and not any(name == "NAME" for file in files for name, _, _ in assignments(file)):
         tree.syms["NAME"].set_value(stem)
-    check(tree, files, extra)
+    check(tree, files, extra, moved)
     return tree
 
 
@@ -159,8 +179,10 @@ def folder_of(tree, out):
     name = tree.syms["NAME"].str_value
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name) or name in ("obj", "sources"):
         raise ConfigError(f"CONFIG_NAME='{name}' cannot name a folder; use letters, digits, '-', '_' and '.'")
-    if tree.syms["PLATFORM_PC"].str_value == "y" and not name.endswith("-pc"):
-        name += "-pc"
+    # Images of one placement for two platforms, or with two ways to the network, stand side by side.
+    for symbol, suffix in (("STREAM", "-stream"), ("PLATFORM_PC", "-pc")):
+        if tree.syms[symbol].str_value == "y" and not name.endswith(suffix):
+            name += suffix
     return os.path.join(out, name)
 
 

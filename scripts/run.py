@@ -2,10 +2,11 @@
 # SPDX-FileCopyrightText: The Cloister authors
 """run.py - boots one built configuration and prints how redis-cli reaches it (make run).
 
-Usage: run.py <elf> [boot arguments key=value ...]. Ends with the system's exit status; Ctrl-C stops it cleanly. What is
-typed here goes to the system's console shell, and when that says reboot, the same image is started again.
+Usage: run.py [--port N] <elf> [boot arguments key=value ...]. Ends with the system's exit status; Ctrl-C stops it cleanly. What
+is typed here goes to the system's console shell, and when that says reboot, the same image is started again.
+An image for a TAP device is built again for passt where this machine gives no TAP device.
 """
-import json
+import argparse
 import os
 import signal
 import subprocess
@@ -13,14 +14,16 @@ import sys
 import threading
 
 sys.dont_write_bytecode = True
+import audit
+import network
+import progress
 import system
 
 
 def audit_of(elf):
     """What the build says about the image, or nothing when there is no audit.json beside it."""
     try:
-        with open(os.path.join(os.path.dirname(elf), "audit.json"), encoding="utf-8") as text:
-            return json.load(text)
+        return audit.load(os.path.dirname(elf))
     except OSError:
         return {}
 
@@ -59,41 +62,72 @@ def show(data):
     sys.stdout.buffer.flush()
 
 
-def run(elf, arguments, audit, source):
+def usable(elf):
+    """The image itself, or the same placement with a network driver that works here; raises system.Failure with the reason."""
+    driver = network.driver_of(elf)
+    if driver == "tap":
+        driver, reason = system.driver()
+        if driver is None:
+            raise system.Failure(f"cannot run {elf}: {reason}")
+        if driver == "stream":
+            name = os.path.basename(os.path.dirname(elf))
+            print(f"{reason} So {name} runs with the driver stream, and passt leads clients of 127.0.0.1 to it.", flush=True)
+            with progress.Activity(f"building {name}-stream"):
+                folder = system.build(os.path.join(os.path.dirname(elf), ".config"), fragments=[system.STREAM_FRAGMENT])
+            elf = os.path.join(folder, "cloister.elf")
+    reason = system.missing(audit_of(elf).get("backend", "mpk") != "none", driver)
+    if reason:
+        raise system.Failure(f"cannot run {elf}: {reason}")
+    return elf
+
+
+def clients(running, has_shell):
+    """What a person types in another terminal."""
+    if isinstance(running.link, network.Stream):
+        reach = f"-p {running.port}"
+    else:
+        reach = f"-h {running.address}" + (f" -p {running.port}" if running.port != network.PORT else "")
+    prefix = " ".join([*running.inside([]), ""])
+    return (f"\nIn another terminal:\n  {prefix}redis-cli {reach}\n  {prefix}redis-benchmark {reach} -t get,set -c 30\n"
+            + ("Here: help lists the shell's commands. " if has_shell else "") + "Ctrl-C ends the system.\n")
+
+
+def run(elf, arguments, port, source):
     """One life of the system; returns its exit status."""
-    with system.System(elf, arguments, on_text=show, stdin=source.read_end) as running:
+    with system.System(elf, arguments, port=port, on_text=show, stdin=source.read_end) as running:
         try:
-            running.wait_ready(30)
-            components = {item["name"] for item in audit.get("components", ())}
+            components = {item["name"] for item in audit_of(elf).get("components", ())}
+            if not isinstance(running.link, network.NoLink):
+                running.wait_ready(30)
             if "kv" in components:
                 running.wait_for(r"^kv: ", 30)  # its own line, which says that it listens or why not
-            prefix = " ".join(running.inside([]))
-            print(f"\nIn another terminal:\n  {prefix} redis-cli -h {system.ADDRESS}\n"
-                  f"  {prefix} redis-benchmark -h {system.ADDRESS} -t get,set -c 30\n"
-                  + ("Here: help lists the shell's commands. " if "shell" in components else "") + "Ctrl-C ends the system.\n", flush=True)
+                print(clients(running, "shell" in components), flush=True)
             source.start()
             running.process.wait()
             return running.wait_exit()
         except KeyboardInterrupt:
             return running.stop()
-        except system.Failure as failure:
-            print(failure, file=sys.stderr)
-            return 1
 
 
 def main():
-    elf, arguments = sys.argv[1], sys.argv[2:]
-    audit = audit_of(elf)
-    reason = system.missing(audit.get("backend", "mpk") != "none")
-    if reason:
-        print(f"cannot run {elf}: {reason}", file=sys.stderr)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int)
+    parser.add_argument("elf")
+    parser.add_argument("arguments", nargs="*")
+    asked = parser.parse_args()
+    # SIGTERM to this program, and its terminal's end, stop the system in the same way as Ctrl-C.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        elf, source = usable(os.path.abspath(asked.elf)), Input()
+        while (status := run(elf, asked.arguments, asked.port, source)) == system.STATUS_REBOOT:
+            print("Reboot: the same image starts again.\n", flush=True)
+        return status
+    except KeyboardInterrupt:
+        return 130
+    except system.Failure as failure:
+        print(failure, file=sys.stderr)
         return 1
-    # SIGTERM to this program ends the system in the same way as Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    source = Input()
-    while (status := run(elf, arguments, audit, source)) == system.STATUS_REBOOT:
-        print("Reboot: the same image starts again.\n", flush=True)
-    return status
 
 
 if __name__ == "__main__":

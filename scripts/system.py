@@ -1,48 +1,40 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # SPDX-FileCopyrightText: The Cloister authors
-"""system.py - one running Cloister on the host platform, in a network namespace of its own.
+"""system.py - one running Cloister on the host platform.
 
 Interface:
-  missing(mpk)            why this machine cannot run it: one sentence, or None
+  missing(mpk, driver)    why this machine cannot run it: one sentence, or None
+  driver()                the network driver that this machine can run, and why it is not tap
   System(elf, arguments)  a context manager: start, wait_ready, command, statistics, stop, kill
   build(config, ...)      make one configuration; returns the folder with cloister.elf
 
-Invariant: whatever happens, the process and its namespace are gone when the context ends (the process is killed by
-its id; the kernel kills it when this program dies; the namespace lives only as long as the processes in it).
-It does not need root: a user namespace owns the network namespace. Nothing leaves the machine: there is no uplink.
+Invariant: whatever happens, the process and its network are gone when the context ends (the process is killed by
+its id; the kernel kills it when this program dies; network.py sees to the rest).
+It does not need root. Nothing leaves the machine.
 """
 import os
 import re
-import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 
+import network
+from network import ADDRESS, HOST_ADDRESS, PORT, Failure  # noqa: F401  what users of this module expect here
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-TAP = "ck0"
-HOST_ADDRESS = "10.7.0.1"
-ADDRESS = "10.7.0.2"
-PORT = 6379
-BOOT_ARGUMENTS = (f"tap={TAP}", f"ip={ADDRESS}/24", f"gw={HOST_ADDRESS}", f"port={PORT}")
+STREAM_FRAGMENT = os.path.join("configs", "stream.config")
 READY = r"\bready$"
 STATUS_REBOOT = 75     # SYSTEM_STATUS_REBOOT of core/include/system.h: start the same image again
 PROMPT = "cloister> "  # of domains/shell; it ends without a newline, so that somebody else's line can follow it
-
-# IPv6 is switched off on the TAP because its neighbour discovery would wake an idle system.
-SETUP = f"""
-set -e
-ip link set lo up
-ip tuntap add {TAP} mode tap vnet_hdr
-echo 1 >/proc/sys/net/ipv6/conf/{TAP}/disable_ipv6 2>/dev/null || true
-ip addr add {HOST_ADDRESS}/24 dev {TAP}
-ip link set {TAP} up
-exec setpriv --pdeathsig KILL "$@"
-"""
+# What a make above this program would hand down to one below: its own variables and its job server.
+MAKE_VARIABLES = ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "O", "CONFIG", "FRAGMENTS", "PLATFORM", "KCONFIG_CONFIG")
 
 
-class Failure(Exception):
-    """The system did something else than it should; the text says what."""
+def outside_make(**further):
+    """The environment for a make that has nothing to do with the one above."""
+    return {**{key: value for key, value in os.environ.items() if key not in MAKE_VARIABLES}, **further}
 
 
 def out_folder():
@@ -64,73 +56,83 @@ def kernel_version():
 
 def missing_mpk():
     """Why no configuration with protection keys can run here; None when it can."""
+    if missing_proc():
+        return missing_proc()
     if "ospke" not in cpu_flags():
         return "This CPU (or the kernel on it) has no protection keys: 'ospke' is not among the flags in /proc/cpuinfo."
     if kernel_version() < (6, 12):
-        return f"Linux {os.uname().release} is too old: signals under protection keys need 6.12 or newer."
+        return (f"Linux {os.uname().release} is too old: signals under protection keys need 6.12 or newer (Debian 13 has it; "
+                "Debian 12: linux-image-amd64 from bookworm-backports).")
     return None
 
 
 def missing_network():
     """Why no network namespace with a TAP can be made here; None when it can."""
-    for tool in ("unshare", "nsenter", "ip", "setpriv"):
-        if not shutil.which(tool):
-            return f"The program '{tool}' is missing: run scripts/setup.sh."
-    if not os.path.exists("/dev/net/tun"):
-        return "/dev/net/tun is missing: load the kernel module 'tun'."
-    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
-        return "/dev/net/tun cannot be opened by this user: its mode should be 0666."
-    tried = subprocess.run(["unshare", "-Urn", "sh", "-c", SETUP, "sh", "true"], capture_output=True, text=True,
-                           timeout=20)
-    if tried.returncode:
-        why = (tried.stderr.strip().splitlines() or ["no reason given"])[-1]
-        # Linux gives no user namespace in a chroot, not even to root; some machines forbid them to users.
-        hint = "; user namespaces must be allowed, and none can be made in a chroot" if "unshare failed" in why else ""
-        return f"A user and network namespace with a TAP cannot be made here: {why}{hint}"
+    return missing_proc() or network.tap_missing()
+
+
+def missing_proc():
+    if not os.path.exists("/proc/self/stat"):
+        return "/proc is not mounted (a bare chroot?); as root: mount -t proc proc /proc."
     return None
 
 
-def missing(mpk):
+def missing(mpk, driver="tap"):
     """One sentence, or None: what keeps this machine from running a system (mpk: with protection keys)."""
-    return (missing_mpk() if mpk else None) or missing_network()
+    why = {"tap": network.tap_missing, "stream": network.stream_missing}.get(driver, lambda: None)
+    return missing_proc() or (missing_mpk() if mpk else None) or why()
+
+
+def driver():
+    """("tap", None), ("stream", why there is no TAP), or (None, why there is neither)."""
+    reason = missing_network()
+    if not reason:
+        return "tap", None
+    other = missing_proc() or network.stream_missing()
+    if not other:
+        return "stream", reason
+    return None, reason if reason == other else f"{reason} And without a TAP device: {other}"
 
 
 def build(config, out=None, fragments=(), platform="host", arguments=(), quiet=True):
-    """Makes one configuration (a name, or the path of a defconfig); returns the folder of the image."""
+    """Makes one configuration (a name, or the path of a defconfig or .config); returns the folder of the image."""
     out = out or out_folder()
     command = ["make", "-C", ROOT, "--no-print-directory", f"-j{os.cpu_count()}", f"O={out}", f"CONFIG={config}",
                f"PLATFORM={platform}"]
     if fragments:
         command.append("FRAGMENTS=" + " ".join(fragments))
     command += arguments
-    # A make above this one must not hand down its own variables and job server.
-    environment = {key: value for key, value in os.environ.items()
-                   if key not in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "O", "CONFIG", "FRAGMENTS")}
-    done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, text=True, timeout=600,
+    done = subprocess.run(command, env=outside_make(), stdin=subprocess.DEVNULL, text=True, timeout=600,
                           stdout=subprocess.PIPE if quiet else None, stderr=subprocess.STDOUT if quiet else None)
     if done.returncode:
         raise Failure(f"'{' '.join(command)}' failed:\n" + "\n".join((done.stdout or "").splitlines()[-30:]))
-    return os.path.join(out, config_name(config, fragments) + ("-pc" if platform == "pc" else ""))
+    return image_folder(config, out, fragments, platform)
 
 
-def config_name(config, fragments=()):
-    """The folder's name: CONFIG_NAME of the last file that sets it, else the configuration's own."""
-    name = os.path.basename(config)
-    name = name[:-len("_defconfig")] if name.endswith("_defconfig") else name
+def image_folder(config, out, fragments=(), platform="host"):
+    """Where the image of a configuration lies: scripts/kconfig.py decides."""
+    command = [sys.executable, "-B", "scripts/kconfig.py", "folder", "--out", out, "--config", config, "--platform", platform]
     for fragment in fragments:
-        with open(os.path.join(ROOT, fragment), encoding="utf-8") as text:
-            found = re.findall(r'^CONFIG_NAME="(.*)"$', text.read(), re.M)
-            name = found[-1] if found else name
-    return name
+        command += ["--fragment", fragment]
+    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    if done.returncode:
+        raise Failure(done.stderr.strip())
+    return done.stdout.strip()
+
+
+def link_of(elf, port=None):
+    return network.link(network.driver_of(elf) if elf else None, port)
 
 
 class System:
-    """One system. Use it as a context manager; all waiting has a time-out and ends in Failure."""
+    """One system. Use it as a context manager; all waiting has a time-out and ends in Failure.
 
-    def __init__(self, elf, arguments=(), network=True, cpu=None, on_text=None, stdin=subprocess.DEVNULL):
+    network: False, or True: what its driver needs, with the server at address and port for clients; port chooses the latter."""
+
+    def __init__(self, elf, arguments=(), network=True, cpu=None, on_text=None, stdin=subprocess.DEVNULL, port=None):
         self.elf = elf
-        self.arguments = [*(BOOT_ARGUMENTS if network else ()), *arguments]
-        self.network = network
+        self.arguments = list(arguments)
+        self.link = link_of(elf if network else None, port)
         self.cpu = cpu
         self.on_text = on_text  # gets all output as it comes, in bytes
         self.stdin = stdin
@@ -145,13 +147,20 @@ class System:
     def __exit__(self, *_):
         self.kill()
 
+    @property
+    def address(self):
+        return self.link.address
+
+    @property
+    def port(self):
+        return self.link.port
+
     def launch_command(self):
-        command = [self.elf, *self.arguments]
-        command = ["unshare", "-Urn", "sh", "-c", SETUP, "sh", *command] if self.network else \
-                  ["setpriv", "--pdeathsig", "KILL", *command]
+        command = self.link.launch([self.elf, *self.link.arguments, *self.arguments])
         return command if self.cpu is None else ["taskset", "-c", str(self.cpu), *command]
 
     def start(self):
+        self.link.open(self.cpu)
         command = self.launch_command()
         self.process = subprocess.Popen(command, stdin=self.stdin, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, start_new_session=True)
@@ -216,7 +225,7 @@ class System:
 
     def inside(self, command):
         """The command line that runs command in this system's network."""
-        return ["nsenter", "--preserve-credentials", "-U", "-n", "-t", str(self.pid), *command]
+        return self.link.inside(self.pid, command)
 
     def command(self, command, data=None, timeout=30, cpu=None):
         """Runs a client in the namespace; returns CompletedProcess (bytes when data are bytes, else text)."""
@@ -232,7 +241,7 @@ class System:
 
     def redis(self, *words, timeout=10):
         """One redis-cli command; returns what it prints."""
-        done = self.command(["redis-cli", "-h", ADDRESS, "-p", str(PORT), *words], timeout=timeout)
+        done = self.command(["redis-cli", "-h", self.address, "-p", str(self.port), *words], timeout=timeout)
         return (done.stdout + done.stderr).rstrip("\n")
 
     def cpu_ns(self):
@@ -264,6 +273,7 @@ class System:
             raise Failure(self.report(f"the system did not end within {timeout} s")) from late
         with self._changed:
             self._changed.wait_for(lambda: self._ended, 5)
+        self.link.close()
         return status
 
     def stop(self, timeout=10):
@@ -275,3 +285,4 @@ class System:
         if self.process and self.process.poll() is None:
             os.kill(self.pid, signal.SIGKILL)
             self.process.wait(10)
+        self.link.close()

@@ -56,12 +56,14 @@ static int move(uint32_t operation, uint8_t *start, uint32_t bytes) {
 
 // Reads what there is behind what is left. Returns 0, or -ENODEV when the platform has no such device.
 static int fill(void) {
-    if (is_lost || rx_bytes == BUFFER_BYTES)
+    if (is_lost)
+        rx_bytes = 0; // read and dropped: bytes that nobody takes would keep the device ready for ever
+    if (rx_bytes == BUFFER_BYTES)
         return 0;
     const int moved = move(DEVICE_READ, rx + rx_bytes, BUFFER_BYTES - rx_bytes);
     if (moved == -ENODEV || moved == -EPERM)
         return -ENODEV;
-    is_lost = moved < 0;
+    is_lost = is_lost || moved < 0;
     rx_bytes += moved > 0 ? (uint32_t)moved : 0;
     return 0;
 }

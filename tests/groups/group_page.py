@@ -8,6 +8,7 @@ import subprocess
 
 import common
 import ktap
+import system
 import tree_copy
 from common import check
 
@@ -28,10 +29,7 @@ def steps():
 
 def follow():
     tree = tree_copy.root()
-    environment = {key: value for key, value in os.environ.items()
-                   if key not in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "CONFIG", "FRAGMENTS", "PLATFORM",
-                                  "KCONFIG_CONFIG")}
-    environment["O"] = tree_copy.out()
+    environment = system.outside_make(O=tree_copy.out())
     try:
         done = set()
         for number, block in steps():

@@ -15,9 +15,8 @@ import ktap
 
 
 def make(target):
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
     done = subprocess.run(["make", "-C", common.ROOT, "--no-print-directory", target, "CONFIG=separate",
-                           f"O={common.system.out_folder()}"], env=environment, capture_output=True, text=True, timeout=300)
+                           f"O={common.system.out_folder()}"], env=common.system.outside_make(), capture_output=True, text=True, timeout=300)
     check(done.returncode == 0, f"make {target}: {done.stdout}{done.stderr}")
     return done.stdout
 

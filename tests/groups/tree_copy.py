@@ -11,6 +11,7 @@ import shutil
 import subprocess
 
 import common
+import system
 
 _made = []
 BUILD_TIMEOUT_SECONDS = 600
@@ -53,9 +54,6 @@ def make(config, fragments=(), further=()):
                *further]
     if fragments:
         command.append("FRAGMENTS=" + " ".join(fragments))
-    environment = {key: value for key, value in os.environ.items()
-                   if key not in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "O", "CONFIG", "FRAGMENTS",
-                                  "PLATFORM", "KCONFIG_CONFIG")}
-    done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    done = subprocess.run(command, env=system.outside_make(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, errors="replace", timeout=BUILD_TIMEOUT_SECONDS)
     return done.returncode, done.stdout

@@ -17,6 +17,10 @@
 #define EINTR 4 // a tick while a pipe is full: Linux's alone, it never leaves the nucleus
 #define AF_UNIX_FAMILY 1   // AF_UNIX and SOCK_STREAM, which only libc's headers name
 #define SOCK_STREAM_TYPE 1
+#define SIGPIPE_NUMBER 13  // Linux's struct sigaction, and these: <linux/signal.h> and <linux/if.h> exclude each other
+#define SIG_IGN_HANDLER 1
+#define EPIPE_LINUX 32     // a socket's other end is gone: Linux's alone too
+#define ECONNRESET_LINUX 104
 #define NET_HEADER_BYTES 12 // struct virtio_net_hdr_v1, what tap.c expects
 
 int device_fd[DEVICE_COUNT] = {[DEVICE_CONSOLE] = 1, [DEVICE_NET0] = -1};
@@ -29,6 +33,18 @@ void device_standard_files(void) {
             die_with("standard input, output or error is closed, and /dev/null cannot stand for it; start with 0, 1 and 2 open");
 }
 
+static bool net_is_stream;
+
+// Whether a stream's other end is gone. That is said once, and the device is no more: Linux would call it ready for ever.
+static bool stream_ended(uint32_t device, uint32_t operation, uint64_t bytes, int64_t moved) {
+    if (device != DEVICE_NET0 || !net_is_stream) return false;
+    if (moved != -EPIPE_LINUX && moved != -ECONNRESET_LINUX && (moved || !bytes || operation != DEVICE_READ)) return false;
+    static const char sentence[] = "cloister: the other end of stream= (passt) has gone: no network any more\n";
+    SYSCALL(__NR_write, device_fd[DEVICE_CONSOLE], sentence, sizeof sentence - 1);
+    device_fd[device] = -1;
+    return true;
+}
+
 // stream=PATH names a Unix socket at which somebody (passt) speaks in frames with a length before each.
 static void stream_open(const char *path) {
     struct sockaddr_un address = {.sun_family = AF_UNIX_FAMILY};
@@ -36,7 +52,20 @@ static void stream_open(const char *path) {
     int fd = (int)SYSCALL(__NR_socket, AF_UNIX_FAMILY, SOCK_STREAM_TYPE | O_CLOEXEC, 0);
     if (fd < 0 || SYSCALL(__NR_connect, fd, &address, sizeof address) < 0 || SYSCALL(__NR_fcntl, fd, F_SETFL, O_NONBLOCK) < 0)
         die_with("cannot connect to the socket named by stream=; drivers/stream/README.md shows how to start passt there");
+    // A write to a socket without another end is an error, not our death.
+    struct { uint64_t handler, flags, restorer, mask; } ignore = {.handler = SIG_IGN_HANDLER};
+    SYSCALL(__NR_rt_sigaction, SIGPIPE_NUMBER, &ignore, 0, 8);
     device_fd[DEVICE_NET0] = fd;
+    net_is_stream = true;
+}
+
+// tun=NUMBER is a descriptor of the TUN driver that was opened before, where it has no name (scripts/tap.py, in a bare chroot).
+static int tun_open(void) {
+    const char *number = boot_value("tun");
+    if (!number) return (int)SYSCALL(__NR_open, "/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC, 0);
+    int fd = 0;
+    for (; *number >= '0' && *number <= '9' && fd < 1 << 20; number++) fd = fd * 10 + *number - '0';
+    return fd;
 }
 
 // tap=NAME names an existing TAP interface that this process may attach to (scripts/run.py makes one).
@@ -47,7 +76,7 @@ void device_open(void) {
     struct ifreq request = {0};
     for (int i = 0; i < IFNAMSIZ - 1 && name[i] && name[i] != ' '; i++) request.ifr_name[i] = name[i];
     request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
-    int fd = (int)SYSCALL(__NR_open, "/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC, 0);
+    int fd = tun_open();
     if (fd < 0) die_with("cannot open /dev/net/tun; load the tun module, or give this user access to the device");
     if (SYSCALL(__NR_ioctl, fd, TUNSETIFF, &request) < 0)
         die_with("cannot attach to the TAP interface named by tap=; scripts/run.py makes one in a namespace of its own");
@@ -87,7 +116,7 @@ int nucleus_device_submit(uint32_t device, uint32_t operation, struct device_buf
         do moved = SYSCALL(operation == DEVICE_READ ? __NR_read : __NR_write, device_fd[device], alias(buffer->address), buffer->bytes);
         while (moved == -EINTR);
         if (moved == -EAGAIN) break;
-        buffer->result = moved < 0 ? -EIO : (int32_t)moved;
+        buffer->result = stream_ended(device, operation, buffer->bytes, moved) || moved < 0 ? -EIO : (int32_t)moved;
     }
     return (int)done;
 }
