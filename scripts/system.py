@@ -124,6 +124,11 @@ def link_of(elf, port=None):
     return network.link(network.driver_of(elf) if elf else None, port)
 
 
+def config_name(config):
+    """What a configuration is called: its image's folder below the build folder."""
+    return os.path.basename(image_folder(config, out_folder()))
+
+
 class System:
     """One system. Use it as a context manager; all waiting has a time-out and ends in Failure.
 
