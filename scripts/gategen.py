@@ -261,16 +261,11 @@ class Plan:
 
     def check_memory(self, domain):
         """Its part of the address map is large enough for what its components ask for."""
-        def claims(kind):
-            return "; ".join(f"CONFIG_{c.name.upper()}_{kind}_KIB={getattr(c, kind.lower() + '_kib')}" for c in domain.components)
         heap = self.map["HEAP_AREA_BYTES"] // 1024
         if domain.heap_kib > heap:
+            claims = "; ".join(f"CONFIG_{c.name.upper()}_HEAP_KIB={c.heap_kib}" for c in domain.components)
             raise GateError(f"domain {domain.name} wants {domain.heap_kib} KiB of heap, but the address map has {heap} KiB for each domain: "
-                            f"{claims('HEAP')}. Lower one, or place a component elsewhere")
-        stack = self.map["STACK_STRIDE"] // 1024 - 2 * 4       # a guard page, and one for rounding up
-        if domain.stack_kib > stack:
-            raise GateError(f"domain {domain.name} wants {domain.stack_kib} KiB of stack, but the address map has {stack} KiB for each thread: "
-                            f"{claims('STACK')}. Lower it")
+                            f"{claims}. Lower one, or place a component elsewhere")
 
     # ---- who uses what
 
@@ -418,8 +413,6 @@ class Plan:
             return "NONE"
         if provider is self.nucleus:
             return "NUCLEUS"
-        if function.give and function.gives:
-            raise GateError(f"{function.place}: {function.name} both takes and gives objects; make two functions of it")
         return "GIVE" if function.give else "GIVES" if function.gives else provider.gate.upper()
 
     def add_edge(self, caller, name):

@@ -194,6 +194,8 @@ class Scanner:
         self.parameters(node, function, where)
         if function.is_thread and function.parameters:
             raise GateError(f"{where}: a THREAD function takes no arguments")
+        if function.give and function.gives:
+            raise GateError(f"{where} both takes and gives objects; make two functions of it")
         return function
 
     def result_type(self, node):
