@@ -5,7 +5,7 @@
 //
 // The table changes while it is read, so sums of a busy system need not add up to the last object.
 #include "xheap.h"
-#include "commands.h"
+#include "shell_commands.h"
 #include "out.h"
 #include "system.h"
 

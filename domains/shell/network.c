@@ -3,7 +3,7 @@
 
 // network.c - the one network interface, as net tells.
 #include "net.h"
-#include "commands.h"
+#include "shell_commands.h"
 #include "out.h"
 
 void command_ifconfig(void) {

@@ -8,7 +8,7 @@
 #include "shell.h"
 #include <stdbool.h>
 #include "clock.h"
-#include "commands.h"
+#include "shell_commands.h"
 #include "console.h"
 #include "line.h"
 #include "out.h"

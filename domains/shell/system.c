@@ -7,7 +7,7 @@
 #include "system.h"
 #include "address_map_asm.h"
 #include "clock.h"
-#include "commands.h"
+#include "shell_commands.h"
 #include "domain.h"
 #include "format.h"
 #include "out.h"
@@ -103,7 +103,7 @@ void command_gates(void) {
                      out_name(edges[i].function, sizeof(edges[i].function)), kind_name(edge->kind), edge->calls);
         }
     }
-    out_line("%lu calls through %u gates; %u others were never called", total, called, all - called);
+    out_line("%lu calls; gates called: %u, never called: %u", total, called, all - called);
 }
 
 // ---- the system ----

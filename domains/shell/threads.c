@@ -4,7 +4,7 @@
 // threads.c - the threads: whose they are, and what each waits for.
 #include "thread.h"
 #include "clock.h"
-#include "commands.h"
+#include "shell_commands.h"
 #include "device.h"
 #include "format.h"
 #include "out.h"

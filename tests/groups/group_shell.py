@@ -19,6 +19,7 @@ import time
 import audit
 import common
 import ktap
+import network
 import system
 from common import check, equal
 
@@ -158,7 +159,7 @@ def gates_count(console):
         return
     audited = {(edge["caller"], edge["callee"], edge["function"]): edge["kind"] for edge in audit.load(console.folder)["edges"]}
     before, last = gate_rows(console)
-    found = re.fullmatch(r"(\d+) calls through (\d+) gates; (\d+) others were never called", last)
+    found = re.fullmatch(r"(\d+) calls; gates called: (\d+), never called: (\d+)", last)
     check(found, f"the last line is '{last}'")
     equal("calls, gates and others", list(map(int, found.groups())),
           [sum(calls for _, calls in before.values()), len(before), len(audited) - len(before)])
@@ -205,7 +206,7 @@ def heap_adds_up(console):
 
 def counters(running):
     """(frames in, frames out) of the system as the other end of its link counts them."""
-    done = running.command(["ip", "-s", "-o", "link", "show", system.TAP])
+    done = running.command(["ip", "-s", "-o", "link", "show", network.TAP])
     words = done.stdout.replace("\\", " ").split()
     received, sent = words.index("RX:"), words.index("TX:")
     numbers = [int(word) for word in words[received:] if word.isdigit()]
@@ -220,9 +221,9 @@ def ifconfig_like_ip(console):
     text = "\n".join(console.ask("ifconfig"))
     address, netmask, gateway = re.search(r"address (\S+)  netmask (\S+)  gateway (\S+)", text).groups()
     equal("address", (address, netmask, gateway), (system.ADDRESS, "255.255.255.0", system.HOST_ADDRESS))
-    neighbour = running.command(["ip", "neighbour", "show", system.ADDRESS, "dev", system.TAP]).stdout
+    neighbour = running.command(["ip", "neighbour", "show", system.ADDRESS, "dev", network.TAP]).stdout
     equal("MAC", re.search(r"MAC (\S+)", text)[1], re.search(r"lladdr (\S+)", neighbour)[1])
-    link = running.command(["ip", "link", "show", system.TAP]).stdout
+    link = running.command(["ip", "link", "show", network.TAP]).stdout
     equal("mtu", re.search(r"mtu (\d+)", text)[1], re.search(r"mtu (\d+)", link)[1])
     time.sleep(0.5)  # the last acknowledgements
     wanted = counters(running)

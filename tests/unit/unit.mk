@@ -11,7 +11,7 @@
 O ?= build
 comma := ,
 unit := $(O)/unit
-unit-tests := alloc boot command connection discipline format fs fs_names fs_model real resp redis sched snapshot store string
+unit-tests := alloc boot command connection discipline format fs fs_names fs_model real resp redis sched shell snapshot store string
 
 kv-pure := $(filter-out domains/kv/server.c,$(wildcard domains/kv/*.c)) $(wildcard domains/fs/*.c) lib/format.c tests/unit/fake_services.c
 test-alloc-src := lib/alloc.c
@@ -28,11 +28,14 @@ test-real-src := domains/kv/real.c lib/format.c
 test-resp-src := domains/kv/resp.c lib/format.c tests/unit/fake_heap.c
 test-redis-src := $(kv-pure) tests/unit/fake_heap.c
 test-sched-src := domains/sched/sched.c
+test-shell-src := $(wildcard domains/shell/*.c) lib/format.c
 test-snapshot-src := $(kv-pure) tests/unit/fake_heap.c
 test-store-src := $(kv-pure) tests/unit/fake_heap.c
 test-string-src :=
 
 test-real-flags := -lm
+# To leave the shell where it would sleep for ever.
+test-shell-flags := -Wl$(comma)--wrap=thread_sleep_until
 # Not a PIE: the linker makes such symbols absolute.
 test-alloc-flags := -no-pie -Wl,--defsym=domain_heap_start=heap_area -Wl,--defsym=domain_heap_end=heap_area+HEAP_AREA
 # The calls of kv into fs, which test_snapshot.c makes fail.
@@ -40,7 +43,7 @@ test-snapshot-flags := $(addprefix -Wl$(comma)--wrap=,fs_open fs_read fs_write f
 $(foreach name,fs fs_names fs_model command connection redis snapshot store,$(eval test-$(name)-flags += -DCONFIG_FS_HEAP_KIB=8192))
 
 UNIT_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Werror -fno-omit-frame-pointer -fsanitize=address,undefined \
-	-fno-sanitize-recover=all $(addprefix -iquote ,lib core/include shared-heap domains/fs domains/kv domains/net domains/time domains/sched tests/components/dumper)
+	-fno-sanitize-recover=all $(addprefix -iquote ,lib core/include shared-heap domains/fs domains/kv domains/net domains/shell domains/time domains/sched drivers/console tests/components/dumper)
 
 .PHONY: unit check
 unit: $(addprefix $(unit)/test_,$(unit-tests))
@@ -54,7 +57,7 @@ $(unit)/fake.o: tests/unit/fake.c tests/unit/fake.h core/include/public.h
 	gcc $(UNIT_CFLAGS) -fno-sanitize=all -c $< -o $@
 
 define unit-rule
-$(unit)/test_$(1): tests/unit/test_$(1).c $$(test-$(1)-src) $(unit)/fake.o tests/unit/unit.mk $(wildcard tests/unit/*.h lib/*.h lib/*.c domains/fs/*.h domains/kv/*.h)
+$(unit)/test_$(1): tests/unit/test_$(1).c $$(test-$(1)-src) $(unit)/fake.o tests/unit/unit.mk $(wildcard tests/unit/*.h lib/*.h lib/*.c domains/fs/*.h domains/kv/*.h domains/shell/*.h)
 	@mkdir -p $$(@D)
 	gcc $$(UNIT_CFLAGS) $$< $$(test-$(1)-src) $(unit)/fake.o -o $$@ $$(subst HEAP_AREA,1048576,$$(test-$(1)-flags)) -lcmocka
 endef

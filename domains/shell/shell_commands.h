@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// commands.h - the shell's commands, by the file that has them. Each prints; none returns anything or keeps state.
-#ifndef SHELL_COMMANDS_H
-#define SHELL_COMMANDS_H
+// shell_commands.h - the shell's commands, by the file that has them. Each prints; none returns anything or keeps state.
+#ifndef SHELL_SHELL_COMMANDS_H
+#define SHELL_SHELL_COMMANDS_H
 
 #include <stdint.h>
 
