@@ -24,9 +24,6 @@ export KCONFIG_CONFIG := $(O)/.config
 # What the command line selects; scripts/kconfig.py turns it into a folder with a .config and prints the folder.
 select := --out $(O) $(if $(CONFIG),--config $(CONFIG)) $(if $(PLATFORM),--platform $(PLATFORM)) $(addprefix --fragment ,$(FRAGMENTS))
 
-# The image that the command line selects, for scripts/targets.mk; expanded only when used.
-IMAGE = $(shell $(KCONFIG_SCRIPT) folder $(select))/cloister.elf
-
 .DEFAULT_GOAL := all
 .PHONY: all help clean menuconfig olddefconfig savedefconfig randconfig compile_commands.json FORCE
 
@@ -79,9 +76,12 @@ help:
 	@echo '  make compile_commands.json    for clangd; takes CONFIG= too'
 	@echo '  make clean               remove what was built; O/sources stays'
 	@echo 'Use (each sets up and builds what it needs):'
-	@echo '  make run [BOOT="k=v ..."]   boot it and print the redis-cli command line; Ctrl-C ends it'
-	@echo '  make domains             its partition as a table: keys, components, gates, stacks, heaps; make graph: as O/<its name>/graph.svg'
+	@echo '  make run [PORT=6379] [BOOT="k=v ..."]   boot it and print the redis-cli command line; Ctrl-C ends it'
 	@echo '  make debug               the same under gdb, with ck-domains, ck-threads, ck-gates, ck-pkru'
+	@echo '  make domains             its partition as a table: keys, components, gates, stacks, heaps'
+	@echo '  make graph               the same as a picture: O/<its name>/graph.svg'
+	@echo '      run, debug, domains, graph take O/.config, or CONFIG=; with neither they take separate'
+	@echo '  make bench               what O/.config costs a Redis client, beside monolith; or CONFIG=<name>'
 	@echo '  make demo                what isolation costs a Redis client: monolith, net apart, separate'
 	@echo '  make bench-micro         what one gate costs, in cycles'
 	@echo '  make bench-redis         what each placement costs a Redis client; CONFIG="monolith net" BENCH_SECONDS=60 shorten it'

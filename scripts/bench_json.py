@@ -2,7 +2,8 @@
 # SPDX-FileCopyrightText: The Cloister authors
 """bench_json.py - writes benchmark results in the project's one schema (bench/README.md).
 
-Interface: row(...), summary(samples), write(path, rows), config_hash(folder).
+Interface: row(...), summary(samples), write(path, rows), config_hash(folder); save(name, rows, khz) writes $(O)/bench/<name>.json
+and says so; finish(main) ends a benchmark's program: its status, or the sentence of what went wrong.
 """
 import hashlib
 import json
@@ -10,9 +11,10 @@ import os
 import platform
 import statistics
 import subprocess
+import sys
 import time
 
-from system import ROOT
+from system import Failure, ROOT, out_folder
 
 
 def config_hash(folder):
@@ -77,3 +79,20 @@ def write(path, rows, khz=None):
     with open(path, "w", encoding="utf-8") as out:
         json.dump({"host": about, "commit": commit + ("-changed" if changed else ""), "rows": rows}, out, indent=1)
         out.write("\n")
+
+
+def save(name, rows, khz=None):
+    path = os.path.join(out_folder(), "bench", f"{name}.json")
+    write(path, rows, khz)
+    print(f"\nwritten to {os.path.relpath(path)}")
+    return path
+
+
+def finish(main):
+    try:
+        sys.exit(main())
+    except Failure as failure:
+        print(failure, file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

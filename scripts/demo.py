@@ -5,6 +5,7 @@
 Builds and boots the configurations, drives them with unmodified redis-benchmark in interleaved rounds (so that a
 change of the machine's speed hits all of them alike), and prints medians. All systems run at once; those that are
 not being measured sleep. The system has CPU 0 for itself, redis-benchmark CPU 1, where there are two.
+Where the machine gives no TAP device, clients come through passt (driver stream); the table says so.
 Writes $(O)/bench/demo.json, and draws demo.png beside it. It does not claim absolute speed: the ratio to monolith is the result.
 """
 import contextlib
@@ -17,6 +18,7 @@ import time
 sys.dont_write_bytecode = True
 import bench_json
 import demo_picture
+import network
 import progress
 import system
 
@@ -35,7 +37,7 @@ WARM_UP_REQUESTS = 20000
 
 def benchmark(running, test, pipeline, requests, cpu):
     """Requests per second as redis-benchmark reports them."""
-    done = running.command(["redis-benchmark", "-h", system.ADDRESS, "-p", str(system.PORT), "-t", test, "-c",
+    done = running.command(["redis-benchmark", "-h", running.address, "-p", str(running.port), "-t", test, "-c",
                             str(CLIENTS), "-P", str(pipeline), "-n", str(requests), "--csv"], timeout=60, cpu=cpu)
     for fields in csv.reader(done.stdout.splitlines()):
         if len(fields) > 1 and fields[0].upper().startswith(test.upper()):
@@ -63,8 +65,12 @@ def run(configs, folders):
     spare = os.cpu_count() > 1
     results = {}
     with contextlib.ExitStack() as stack:
-        systems = {config: stack.enter_context(system.System(os.path.join(folders[config], "cloister.elf"),
-                                                             cpu=0 if spare else None)) for config in configs}
+        systems = {}
+        for config in configs:
+            elf = os.path.join(folders[config], "cloister.elf")
+            # Systems with a TAP device have a network each; all others share 127.0.0.1.
+            port = network.free_port() if network.driver_of(elf) == "stream" else None
+            systems[config] = stack.enter_context(system.System(elf, cpu=0 if spare else None, port=port))
         for running in systems.values():
             running.wait_ready(30)
         requests = {}
@@ -101,10 +107,12 @@ def ratio(results, config, name, column):
 
 def main():
     start = time.monotonic()
-    reason = system.missing_network()
-    if reason:
-        print(f"The demo cannot run here. {reason}")
+    driver, reason = system.driver()
+    if driver is None:
+        print(f"The demo cannot run here. {reason}", file=sys.stderr)
         return 1
+    if driver == "stream":
+        print(f"{reason} So all configurations run with the driver stream, and passt leads redis-benchmark to 127.0.0.1.", flush=True)
     configs = list(CONFIGS)
     reason = system.missing_mpk()
     if reason:
@@ -113,12 +121,12 @@ def main():
     folders = {}
     for number, config in enumerate(configs, 1):
         with progress.Activity(f"building {config} ({number} of {len(configs)})"):
-            folders[config] = system.build(config)
+            folders[config] = system.build(config, fragments=[system.STREAM_FRAGMENT] if driver == "stream" else [])
     results, khz = run(configs, folders)
 
     rounds = len(next(iter(results.values())))
     columns = "{:<14}{:>8}  {:<18}{:>12}{:>8}{:>16}{:>8}{:>18}"
-    print(f"\nredis-benchmark -c {CLIENTS}; medians of {rounds} interleaved rounds; TSC {khz / 1000:.0f} MHz\n")
+    print(f"\nredis-benchmark -c {CLIENTS} over {driver}; medians of {rounds} interleaved rounds; TSC {khz / 1000:.0f} MHz\n")
     print(columns.format("configuration", "domains", "workload", "requests/s", "ratio", "cycles/request", "ratio",
                          "crossings/request"))
     rows = []
@@ -132,22 +140,18 @@ def main():
             for column, what, unit, of_monolith in ((0, "rate", "requests/s", by_rate),
                                                      (1, "cost", "cycles/request", by_cycles),
                                               (2, "crossings", "crossings/request", None)):
-                rows.append(bench_json.row(config, folders[config], "tap", f"{name} {what}", unit,
+                rows.append(bench_json.row(config, folders[config], driver, f"{name} {what}", unit,
                                            bench_json.summary([sample[column] for sample in samples]), of_monolith,
                                            "monolith" if of_monolith is not None else None))
-    path = os.path.join(system.out_folder(), "bench", "demo.json")
-    bench_json.write(path, rows, khz)
+    print("\nratio: to monolith, the same code in one domain without gates. cycles/request: CPU time of the whole system, Linux "
+          "below it included.")
+    path = bench_json.save("demo", rows, khz)
     picture = os.path.join(os.path.dirname(path), "demo.png")
     drawn = demo_picture.draw(picture, configs, [name for name, _, _ in WORKLOADS], results,
                               {config: domains(folders[config]) for config in configs}, khz)
-    print(f"\nratio: to monolith, the same code in one domain without gates. cycles/request: CPU time of the whole "
-          f"system, Linux below it included.\nwritten to {os.path.relpath(path)}{' and ' + os.path.relpath(picture) if drawn else ''}; {time.monotonic() - start:.0f} s")
+    print((f"drawn to {os.path.relpath(picture)}; " if drawn else "") + f"{time.monotonic() - start:.0f} s in all")
     return 0
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except system.Failure as failure:
-        print(failure, file=sys.stderr)
-        sys.exit(1)
+    bench_json.finish(main)

@@ -64,16 +64,19 @@ def show(data):
 
 def usable(elf):
     """The image itself, or the same placement with a network driver that works here; raises system.Failure with the reason."""
+    folder = os.path.dirname(elf)
+    if folder.endswith("-pc"):
+        raise system.Failure(f"{elf} is for the platform pc; core/nucleus/pc/README.md has QEMU's command line.")
     driver = network.driver_of(elf)
     if driver == "tap":
         driver, reason = system.driver()
         if driver is None:
             raise system.Failure(f"cannot run {elf}: {reason}")
         if driver == "stream":
-            name = os.path.basename(os.path.dirname(elf))
+            name = os.path.basename(folder)
             print(f"{reason} So {name} runs with the driver stream, and passt leads clients of 127.0.0.1 to it.", flush=True)
             with progress.Activity(f"building {name}-stream"):
-                folder = system.build(os.path.join(os.path.dirname(elf), ".config"), fragments=[system.STREAM_FRAGMENT])
+                folder = system.build(os.path.join(folder, ".config"), fragments=[system.STREAM_FRAGMENT])
             elf = os.path.join(folder, "cloister.elf")
     reason = system.missing(audit_of(elf).get("backend", "mpk") != "none", driver)
     if reason:

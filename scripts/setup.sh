@@ -12,6 +12,8 @@
 # everything in place changes nothing and needs neither network nor root. Sources are fetched with an apt state of
 # their own under O/sources/.apt, made from this machine's own Debian mirrors: the machine's configuration is read,
 # never written. Invariant: nothing is unpacked whose checksum is not in sources.lock.
+# No package in the list has a service: nothing is started or enabled. Debian's redis-server is the program redis-check-rdb of
+# redis-tools under another name; it gets that name in O/sources/bin, and the package redis-server, which starts it, is not used.
 # It does not build anything, and it does not remove packages.
 set -eu
 
@@ -36,9 +38,10 @@ packages() {
 		python3-pyelftools
 		python3-pycparser
 		python3-matplotlib   # demo: its picture
-		redis-tools          # run, bench: redis-benchmark, redis-cli
-		iproute2             # run: the TAP device in a network namespace of its own
-		util-linux           # run: unshare, nsenter
+		redis-tools          # run, bench: redis-benchmark, redis-cli, and the program redis-server without a service
+		passt                # run, where the machine gives no TAP device
+		iproute2             # bench-redis: Linux's redis-server in a namespace of its own
+		util-linux           # run: unshare, nsenter, setpriv
 		libcmocka-dev        # test
 		netcat-openbsd
 		gdb
@@ -62,6 +65,8 @@ install_packages() {
 	done
 	missing=${missing# }
 	[ -n "$missing" ] || return 0
+	[ "$(id -u)" = 0 ] || ! command -v sudo >/dev/null 2>&1 || sudo true ||
+		die "packages are missing and sudo refuses; as root, run: apt-get install $missing"
 	say "installing:$(printf ' %s' $missing)"
 	as_root apt-get update -q || die "apt-get update failed; check the network and /etc/apt, then run this again"
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing ||
@@ -134,6 +139,13 @@ open_private_apt() {
 	apt_open=1
 }
 
+link_redis_server() {
+	if ! command -v redis-server >/dev/null 2>&1 && [ -x /usr/bin/redis-check-rdb ] && [ ! -e "$sources/bin/redis-server" ]; then
+		mkdir -p "$sources/bin"
+		ln -sfn /usr/bin/redis-check-rdb "$sources/bin/redis-server"
+	fi
+}
+
 fetch_source() {
 	package=$1
 	pinned=$(awk -v r="$release" -v p="$package" '$1 == r && $2 == p { print $3, $4, $5 }' "$lock")
@@ -193,7 +205,10 @@ build=${1:-${O:-build}}
 mkdir -p "$build/sources" || die "cannot write to $build; choose another build folder: scripts/setup.sh FOLDER"
 sources=$(cd "$build/sources" && pwd)
 
+[ -e /proc/self/stat ] ||
+	die "/proc is not mounted here, as in a bare chroot; as root, run: mount -t proc proc /proc"
 install_packages
+link_redis_server
 for package in $(awk -v r="$release" '!/^#/ && NF == 5 && $1 == r && !seen[$2]++ { print $2 }' "$lock"); do
 	fetch_source "$package"
 	any=1

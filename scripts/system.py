@@ -41,6 +41,10 @@ def out_folder():
     return os.path.abspath(os.environ.get("O", os.path.join(ROOT, "build")))
 
 
+# What setup.sh puts there: redis-server without its package, and so without its service.
+os.environ["PATH"] += os.pathsep + os.path.join(out_folder(), "sources", "bin")
+
+
 def cpu_flags():
     with open("/proc/cpuinfo", encoding="ascii", errors="replace") as text:
         for line in text:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # SPDX-FileCopyrightText: The Cloister authors
 #
-# targets.mk - what one does with a built system: run, look at, demo, test, bench-micro, bench-redis. Included by the Makefile.
+# targets.mk - what one does with a built system: run, look at, demo, test, benchmarks. Included by the Makefile.
 #
 # Invariant: each of these works in a fresh clone; scripts/setup.sh installs what is missing and is quick when nothing is.
 # Everything that they make lands in $(O).
 
-.PHONY: setup run debug domains graph demo test bench-micro bench-redis
+.PHONY: setup run debug domains graph demo test bench bench-micro bench-redis
 
 setup:
 	@scripts/setup.sh $(O)
@@ -14,10 +14,10 @@ setup:
 # Without CONFIG and without a configured $(O)/.config, the isolated configuration is booted.
 run-config = $(or $(CONFIG),$(if $(wildcard $(O)/.config),,separate))
 
-# BOOT: further boot arguments (key=value).
+# BOOT: further boot arguments (key=value). PORT: where clients reach the server.
 run: setup
 	@$(MAKE) all CONFIG=$(run-config)
-	@$(PYTHON) scripts/run.py "`$(MAKE) -s image-path CONFIG=$(run-config)`" $(BOOT)
+	@$(PYTHON) scripts/run.py $(if $(PORT),--port $(PORT)) "`$(MAKE) -s image-path CONFIG=$(run-config)`" $(BOOT)
 
 # The same under gdb, which knows domains, threads and gates; it explains itself.
 debug: setup
@@ -26,7 +26,7 @@ debug: setup
 
 .PHONY: image-path
 image-path:
-	@echo $(IMAGE)
+	@folder=`$(KCONFIG_SCRIPT) folder $(select)` || exit 2; echo "$$folder/cloister.elf"
 
 # The partition of the selected configuration, as a table and as a picture beside the image.
 domains graph: setup
@@ -42,6 +42,10 @@ test: setup
 
 bench-micro: setup
 	@$(PYTHON) bench/micro/micro.py
+
+# What somebody's own configuration costs a Redis client, beside monolith. Without one it says how to make it.
+bench: setup
+	@folder="`$(MAKE) -s image-path`" && $(PYTHON) bench/redis/redis_bench.py $(or $(CONFIG),$(O)/.config)
 
 # CONFIG: names of configurations, all when there is none. BENCH_SECONDS: how long to measure over each path.
 bench-redis: setup
