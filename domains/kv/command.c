@@ -16,35 +16,40 @@
 #define INDEX_SIZE 256          // more than twice the table
 #define ARGUMENT_OVERHEAD 128   // at most what one more element costs beside its bytes
 
-static uint8_t name_index[INDEX_SIZE]; // by hash of the name: place in the table, and one more
+union name {                   // in lower case, filled up with zeros
+    char text[NAME_MAX];
+    uint64_t words[NAME_MAX / sizeof(uint64_t)];
+};
+
+static struct indexed {        // by hash of the name
+    union name name;
+    const struct command *command; // NULL: free
+} name_index[INDEX_SIZE];
 static bool is_indexed;
 
-static uint32_t name_hash(const char name[NAME_MAX]) {
-    uint64_t low, high;
-    memcpy(&low, name, sizeof(low));
-    memcpy(&high, name + sizeof(low), sizeof(high));
-    return (uint32_t)((low ^ high * 0x9e3779b97f4a7c15) * 0xff51afd7ed558ccd >> 56);
+static uint32_t name_hash(const union name *name) {
+    return (uint32_t)((name->words[0] ^ name->words[1] * 0x9e3779b97f4a7c15) * 0xff51afd7ed558ccd >> 56);
 }
 
 static void index_names(void) {
     for (size_t i = 0; i < command_count; i++) {
-        char name[NAME_MAX] = {0};
-        memcpy(name, command_table[i].name, strlen(command_table[i].name));
-        uint32_t place = name_hash(name);
-        while (name_index[place])
+        union name name = {{0}};
+        memcpy(name.text, command_table[i].name, strlen(command_table[i].name));
+        uint32_t place = name_hash(&name);
+        while (name_index[place].command)
             place = (place + 1) % INDEX_SIZE;
-        name_index[place] = (uint8_t)(i + 1);
+        name_index[place] = (struct indexed){name, &command_table[i]};
     }
     is_indexed = true;
 }
 
-static const struct command *find_command(const char name[NAME_MAX]) {
+static const struct command *find_command(const union name *name) {
     if (!is_indexed)
         index_names();
-    for (uint32_t place = name_hash(name); name_index[place]; place = (place + 1) % INDEX_SIZE) {
-        const struct command *command = &command_table[name_index[place] - 1];
-        if (!strcmp(command->name, name))
-            return command;
+    for (uint32_t place = name_hash(name); name_index[place].command; place = (place + 1) % INDEX_SIZE) {
+        const struct indexed *indexed = &name_index[place];
+        if (indexed->name.words[0] == name->words[0] && indexed->name.words[1] == name->words[1])
+            return indexed->command;
     }
     return NULL;
 }
@@ -79,17 +84,18 @@ static void unknown(const struct request *request) {
     reply_error(request->reply, text);
 }
 
-// Copies the command's name in lower case, filled up with zeros; false when it is longer than every known one.
-static bool name_open(const struct request *request, char name[NAME_MAX]) {
+// Copies the command's name; false when it is longer than every known one, or no text.
+static bool name_open(const struct request *request, union name *name) {
     struct span span = request_argument(request, 0);
+    const volatile char *from = span.bytes;
+    *name = (union name){{0}};
     if (span.length >= NAME_MAX)
         return false;
-    memset(name, 0, NAME_MAX);
-    memcpy(name, span.bytes, span.length);
     for (size_t i = 0; i < span.length; i++) {
-        if (!name[i])
+        char character = from[i];
+        if (!character)
             return false;
-        name[i] |= name[i] >= 'A' && name[i] <= 'Z' ? 0x20 : 0;
+        name->text[i] = character | (character >= 'A' && character <= 'Z' ? 0x20 : 0);
     }
     return true;
 }
@@ -104,7 +110,7 @@ static bool has_room(const struct request *request) {
 static void run(struct request *request, const struct command *command) {
     char small[PRIVATE_SMALL], *copy = NULL;
     const struct resp_parser *parser = request->parser;
-    if (!parser->line) { // an inline request is private already
+    if (!request->is_private) {
         if (parser->position <= sizeof(small)) {
             memcpy(small, request->input, parser->position);
             request->input = small;
@@ -127,13 +133,14 @@ static void run(struct request *request, const struct command *command) {
 }
 
 bool command_execute(const struct session *session, const struct resp_parser *parser, const char *input, struct reply *reply) {
-    char name[NAME_MAX];
+    union name name;
     struct request request = {.store = session->store, .clients = session->clients, .client = session->client,
-                              .parser = parser, .input = input, .reply = reply, .count = parser->count, .name = name};
-    const struct command *command = name_open(&request, name) ? find_command(name) : NULL;
+                              .parser = parser, .input = input, .reply = reply, .count = parser->count, .name = name.text,
+                              .is_private = session->is_private || parser->line};
+    const struct command *command = name_open(&request, &name) ? find_command(&name) : NULL;
     session->clients->commands++;
-    if (!command) {
-        if (!strcmp(name, "post") || !strcmp(name, "host:")) // as Redis: a browser was made to talk to us; say nothing
+    if (!command) { // as Redis: a browser was made to talk to us; say nothing
+        if (!strcmp(name.text, "post") || !strcmp(name.text, "host:"))
             return false;
         unknown(&request);
         return true;

@@ -18,6 +18,7 @@ struct session {
     struct store *store;
     struct clients *clients;
     struct client *client;        // who asks
+    bool is_private;              // nobody else can write the input
 };
 
 // Executes the complete request in parser, whose arguments lie in input (which may change meanwhile: each argument is

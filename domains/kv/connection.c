@@ -5,9 +5,12 @@
 #include "alloc.h"
 #include "command.h"
 #include "connection.h"
-#include "string.h"
+#include "private_copy.h"
 
 #define TABLE_MIN 64
+#define PRIVATE_BYTES 4096 // input up to here is copied at once, so that its requests need no copies of their own
+
+static char private_input[PRIVATE_BYTES];
 
 static size_t index_of(net_socket_t socket) { return socket & 0xffff; } // net.h: generation << 16 | index
 
@@ -84,9 +87,9 @@ void connection_settle(struct connection_table *table, struct connection *connec
 // Executes complete requests at the start of input until it ends, the client is stalled, or the connection must close.
 // Returns the bytes consumed.
 static size_t execute(struct connection_table *table, struct connection *connection, const char *input, size_t bytes,
-                      struct reply *reply) {
+                      bool is_private, struct reply *reply) {
     struct resp_parser *parser = &connection->parser;
-    const struct session session = {table->store, &table->clients, &connection->client};
+    const struct session session = {table->store, &table->clients, &connection->client, is_private};
     size_t consumed = 0;
     while (consumed < bytes && !connection->closing) {
         connection->stalled = buffer_bytes(&connection->output) > CONNECTION_OUTPUT_HIGH;
@@ -122,9 +125,14 @@ size_t connection_input(struct connection_table *table, struct connection *conne
     if (buffer_bytes(waiting)) {
         kept = buffer_append(waiting, input, bytes, table->input_limit);
         if (kept)
-            buffer_consume(waiting, execute(table, connection, buffer_first(waiting), buffer_bytes(waiting), &reply));
+            buffer_consume(waiting, execute(table, connection, buffer_first(waiting), buffer_bytes(waiting), true, &reply));
     } else if (bytes) {
-        size_t consumed = execute(table, connection, input, bytes, &reply);
+        bool is_private = bytes <= PRIVATE_BYTES;
+        if (is_private) {
+            private_copy(private_input, input, bytes);
+            input = private_input;
+        }
+        size_t consumed = execute(table, connection, input, bytes, is_private, &reply);
         if (!connection->closing)
             kept = buffer_append(waiting, input + consumed, bytes - consumed, table->input_limit);
     }

@@ -19,21 +19,41 @@ void reply_bytes(struct reply *reply, const void *data, size_t bytes) {
 
 void reply_text(struct reply *reply, const char *text) { reply_bytes(reply, text, strlen(text)); }
 
-// A line of type character and number: the head of most replies, so without format().
-static void reply_number(struct reply *reply, char type, uint64_t magnitude, bool negative) {
-    char line[24], *first = line + sizeof(line);
-    *--first = '\n';
-    *--first = '\r';
-    do
-        *--first = (char)('0' + magnitude % 10);
-    while (magnitude /= 10);
+#define LINE_MAX 24 // type character, sign, twenty digits, both end bytes
+
+// Writes a line of type character and number, the head of most replies, so without format(). Returns where it ends.
+static inline char *put_number(char *out, char type, uint64_t magnitude, bool negative) {
+    *out++ = type;
     if (negative)
-        *--first = '-';
-    *--first = type;
-    reply_bytes(reply, first, (size_t)(line + sizeof(line) - first));
+        *out++ = '-';
+    size_t digits = 1;
+    for (uint64_t rest = magnitude; rest >= 10; rest /= 10)
+        digits++;
+    for (char *digit = out + digits; digit > out; magnitude /= 10)
+        *--digit = (char)('0' + magnitude % 10);
+    out += digits;
+    out[0] = '\r';
+    out[1] = '\n';
+    return out + 2;
+}
+
+static void reply_number(struct reply *reply, char type, uint64_t magnitude, bool negative) {
+    char line[LINE_MAX];
+    reply_bytes(reply, line, (size_t)(put_number(line, type, magnitude, negative) - line));
 }
 
 void reply_bulk(struct reply *reply, const void *data, size_t bytes) {
+    size_t room = reply->direct_room - reply->direct_used;
+    bool fits = room >= LINE_MAX + 2 && bytes <= room - LINE_MAX - 2;
+    if (fits && !buffer_bytes(reply->waiting) && !reply->failed) {
+        char *start = reply->direct + reply->direct_used, *out = put_number(start, '$', bytes, false);
+        memcpy(out, data, bytes);
+        out += bytes;
+        out[0] = '\r';
+        out[1] = '\n';
+        reply->direct_used += (size_t)(out + 2 - start);
+        return;
+    }
     reply_number(reply, '$', bytes, false);
     reply_bytes(reply, data, bytes);
     reply_bytes(reply, "\r\n", 2);

@@ -26,6 +26,7 @@ struct request {
     const char *input;
     struct reply *reply;
     uint32_t count;              // of arguments, the name included
+    bool is_private;             // the input, before the arguments were copied
     bool is_shared, closes;      // closes: set by a handler that ends the connection
     const char *name;            // of the command, in lower case
 };

@@ -58,13 +58,7 @@ void resp_close(struct resp_parser *parser) {
         heap_free(parser->ranges);
 }
 
-const char *resp_argument(const struct resp_parser *parser, const char *input, uint32_t index, size_t *bytes) {
-    struct resp_range range = parser->ranges[index];
-    *bytes = range.bytes;
-    return (parser->line ? parser->line : input) + range.offset;
-}
-
-static bool add_argument(struct resp_parser *parser, size_t offset, size_t bytes) {
+static inline bool add_argument(struct resp_parser *parser, size_t offset, size_t bytes) {
     if (parser->count == parser->room) {
         size_t wanted = (size_t)parser->room * 2 * sizeof(struct resp_range);
         struct resp_range *more = parser->ranges == parser->few ? heap_alloc(wanted) : heap_realloc(parser->ranges, wanted);
@@ -171,6 +165,30 @@ static enum resp_status parse_inline(struct resp_parser *parser, const char *inp
     return RESP_REQUEST;
 }
 
+// What nearly every line is: the type character, at most nine digits, both end bytes. Returns where it ends; 0 when it is
+// another one, or not complete: parse_line decides then, and what was read here does not count. Each byte is read once.
+static inline size_t short_line(const char *input, size_t from, size_t bytes, char type, uint32_t *value) {
+    const volatile char *line = input + from;
+    size_t left = bytes - from;
+    if (left < 4 || line[0] != type)
+        return 0;
+    uint32_t number = (uint32_t)line[1] - '0';
+    if (number > 9)
+        return 0;
+    bool is_zero = !number;
+    for (size_t i = 2; i <= 10 && i + 1 < left; i++) {
+        uint32_t character = (unsigned char)line[i], digit = character - '0';
+        if (character == '\r') {
+            *value = number;
+            return from + i + 2;
+        }
+        if (digit > 9 || is_zero)
+            return 0;
+        number = number * 10 + digit;
+    }
+    return 0;
+}
+
 // Takes the line at position: type character and number. RESP_REQUEST: *type, *value (and *is_number) are set.
 static enum resp_status parse_line(struct resp_parser *parser, const char *input, size_t bytes, const char *too_big,
                                    char *type, bool *is_number, int64_t *value) {
@@ -189,8 +207,13 @@ static enum resp_status parse_line(struct resp_parser *parser, const char *input
     return RESP_REQUEST;
 }
 
-static enum resp_status parse_bulk(struct resp_parser *parser, const char *input, size_t bytes) {
-    if (parser->bulk_bytes < 0) {
+static inline enum resp_status parse_bulk(struct resp_parser *parser, const char *input, size_t bytes) {
+    uint32_t length;
+    size_t next = parser->bulk_bytes < 0 ? short_line(input, parser->position, bytes, '$', &length) : 0;
+    if (next && length <= RESP_BULK_MAX) {
+        parser->position = next;
+        parser->bulk_bytes = length;
+    } else if (parser->bulk_bytes < 0) {
         char type;
         bool is_number;
         int64_t value = 0;
@@ -218,27 +241,42 @@ static enum resp_status parse_bulk(struct resp_parser *parser, const char *input
     return RESP_REQUEST;
 }
 
-enum resp_status resp_parse(struct resp_parser *parser, const char *input, size_t bytes) {
-    if (parser->position == 0) {
-        if (bytes == 0)
-            return RESP_INCOMPLETE;
-        if (*(const volatile char *)input != '*')
-            return parse_inline(parser, input, bytes);
-        char type;
-        bool is_number;
-        int64_t value = 0;
-        enum resp_status status =
-            parse_line(parser, input, bytes, "Protocol error: too big mbulk count string", &type, &is_number, &value);
-        if (status != RESP_REQUEST)
-            return status;
-        if (!is_number || value > INT32_MAX)
-            return invalid(parser, "Protocol error: invalid multibulk length");
-        parser->remaining = value > 0 ? (int32_t)value : 0;
-    }
+static enum resp_status parse_arguments(struct resp_parser *parser, const char *input, size_t bytes) {
     while (parser->remaining > 0) {
         enum resp_status status = parse_bulk(parser, input, bytes);
         if (status != RESP_REQUEST)
             return status;
     }
     return RESP_REQUEST;
+}
+
+// A request whose first line is no short one.
+static enum resp_status parse_count(struct resp_parser *parser, const char *input, size_t bytes) {
+    char type;
+    bool is_number;
+    int64_t value = 0;
+    enum resp_status status =
+        parse_line(parser, input, bytes, "Protocol error: too big mbulk count string", &type, &is_number, &value);
+    if (status != RESP_REQUEST)
+        return status;
+    if (!is_number || value > INT32_MAX)
+        return invalid(parser, "Protocol error: invalid multibulk length");
+    parser->remaining = value > 0 ? (int32_t)value : 0;
+    return parse_arguments(parser, input, bytes);
+}
+
+enum resp_status resp_parse(struct resp_parser *parser, const char *input, size_t bytes) {
+    if (parser->position == 0) {
+        if (bytes == 0)
+            return RESP_INCOMPLETE;
+        if (*(const volatile char *)input != '*')
+            return parse_inline(parser, input, bytes);
+        uint32_t count;
+        size_t next = short_line(input, 0, bytes, '*', &count);
+        if (!next)
+            return parse_count(parser, input, bytes);
+        parser->remaining = (int32_t)count; // nine digits at most
+        parser->position = next;
+    }
+    return parse_arguments(parser, input, bytes);
 }

@@ -49,7 +49,11 @@ void resp_open(struct resp_parser *parser);
 enum resp_status resp_parse(struct resp_parser *parser, const char *input, size_t bytes);
 
 // Argument index of a complete request; *bytes is its length.
-const char *resp_argument(const struct resp_parser *parser, const char *input, uint32_t index, size_t *bytes);
+static inline const char *resp_argument(const struct resp_parser *parser, const char *input, uint32_t index, size_t *bytes) {
+    struct resp_range range = parser->ranges[index];
+    *bytes = range.bytes;
+    return (parser->line ? parser->line : input) + range.offset;
+}
 
 // Forgets the request, for the next one.
 void resp_next(struct resp_parser *parser);
