@@ -9,10 +9,10 @@
 //   system_stop                                                     the end, or a new start
 // What the shared heap holds needs no call: owner_table (xheap.h) is there for everybody to read.
 //
-// The rows are written by the monitor into the caller's object in the shared heap, which everybody can write: they are for
-// people, and a decision on them would be a mistake. They name domains, functions, counts and times; never a token, a register
-// or an address. Invariant: what uses a function of this header has an edge to it in audit.json; nobody else can call it.
-// Source of the idea: the batched lists of Zircon's object_get_info.
+// The rows are written by the monitor into the caller's object in the shared heap, which everybody can write: they
+// are for people, and a decision on them would be a mistake. They name domains, functions, counts and times; never a
+// token, a register or an address. Invariant: what uses a function of this header has an edge to it in audit.json;
+// nobody else can call it. Source of the idea: the batched lists of Zircon's object_get_info.
 #ifndef CORE_SYSTEM_H
 #define CORE_SYSTEM_H
 
@@ -63,8 +63,8 @@ struct system_edge {
 
 struct system_thread {         // row number = thread
     char name[SYSTEM_NAME_BYTES]; // of the function that it runs
-    uint64_t deadline_ns;      // until when it waits: DEADLINE_NEVER (thread.h) when no time ends the wait, or it does not wait
-    uint32_t component;        // whose function it is: row of system_components(); UINT32_MAX for thread 0, the monitor's boot
+    uint64_t deadline_ns;      // until when it waits: DEADLINE_NEVER (thread.h) when it does not, or for no time
+    uint32_t component;        // whose function it is: row of its list; UINT32_MAX for thread 0, the boot
     uint32_t state;            // enum thread_state (public.h)
     uint32_t priority;
     uint32_t event;            // what it waits for; SYSTEM_NO_EVENT
@@ -73,23 +73,29 @@ struct system_thread {         // row number = thread
 // The system in numbers: fills *out. Returns 0. Does not block.
 GATE(monitor) int system_about(lend_out(sizeof(struct system_about)) struct system_about *out);
 
-// Rows first, first + 1, ... of a list, at most max (1..SYSTEM_BATCH_MAX) of them. Returns how many rows were filled, fewer than
-// max only at the end, 0 behind it; -EINVAL for max out of range. The lists never change their length; a reader of several
-// batches sees each row at another moment. None of them blocks; system_edges costs one call of the nucleus per row.
-GATE(monitor) int system_domains(uint32_t first, lend_out(max * sizeof(struct system_domain)) struct system_domain *out, size_t max);
-GATE(monitor) int system_components(uint32_t first, lend_out(max * sizeof(struct system_component)) struct system_component *out,
+// Rows first, first + 1, ... of a list, at most max (1..SYSTEM_BATCH_MAX) of them. Returns how many rows were filled,
+// fewer than max only at the end, 0 behind it; -EINVAL for max out of range. The lists never change their length; a
+// reader of several batches sees each row at another moment. None of them blocks; system_edges costs one call of the
+// nucleus per row.
+GATE(monitor) int system_domains(uint32_t first, lend_out(max * sizeof(struct system_domain)) struct system_domain *out,
+                                 size_t max);
+GATE(monitor) int system_components(uint32_t first,
+                                    lend_out(max * sizeof(struct system_component)) struct system_component *out,
                                     size_t max);
-GATE(monitor) int system_edges(uint32_t first, lend_out(max * sizeof(struct system_edge)) struct system_edge *out, size_t max);
-GATE(monitor) int system_threads(uint32_t first, lend_out(max * sizeof(struct system_thread)) struct system_thread *out, size_t max);
+GATE(monitor) int system_edges(uint32_t first, lend_out(max * sizeof(struct system_edge)) struct system_edge *out,
+                               size_t max);
+GATE(monitor) int system_threads(uint32_t first, lend_out(max * sizeof(struct system_thread)) struct system_thread *out,
+                                 size_t max);
 
 enum system_stop { SYSTEM_SHUTDOWN, SYSTEM_REBOOT };
 
-// The exit status that asks whoever started the system to start the same image again (sysexits.h: EX_TEMPFAIL). 0 is a shutdown.
+// The exit status that asks whoever started the system to start the same image again (sysexits.h: EX_TEMPFAIL). 0 is
+// a shutdown.
 #define SYSTEM_STATUS_REBOOT 75
 
-// Ends the system at once: no thread runs any further, no component is told, nothing is saved. SYSTEM_SHUTDOWN ends it with exit
-// status 0; SYSTEM_REBOOT with SYSTEM_STATUS_REBOOT, upon which scripts/run.py starts it again (by itself it does not).
-// Returns only -EINVAL, for another how.
+// Ends the system at once: no thread runs any further, no component is told, nothing is saved. SYSTEM_SHUTDOWN ends
+// it with exit status 0; SYSTEM_REBOOT with SYSTEM_STATUS_REBOOT, upon which scripts/run.py starts it again (by
+// itself it does not). Returns only -EINVAL, for another how.
 GATE(monitor) int system_stop(uint32_t how);
 
 #endif

@@ -59,8 +59,9 @@ int system_domains(uint32_t first, struct system_domain *out, size_t max) {
         uint32_t d = first + (uint32_t)i;
         const struct domain *domain = &domain_table[d];
         struct system_domain row = {
-            .heap_bytes = domain->heap_bytes, .charged_bytes = xheap_charged_bytes(d), .stack_bytes = domain->stack_bytes,
-            .pkey = domain->pkey, .generation = d == DOMAIN_NUCLEUS ? 0 : BOOT_GENERATION, .state = state_of(d),
+            .heap_bytes = domain->heap_bytes, .charged_bytes = xheap_charged_bytes(d),
+            .stack_bytes = domain->stack_bytes, .pkey = domain->pkey,
+            .generation = d == DOMAIN_NUCLEUS ? 0 : BOOT_GENERATION, .state = state_of(d),
         };
         name_copy(row.name, domain->name);
         memcpy(&out[i], &row, sizeof row);

@@ -48,7 +48,8 @@ void command_heap(void) {
         if (!shares[d].objects && !domains[d].charged_bytes)
             continue;
         out_line("%-15.15s %9lu %11s %11s %11s", out_name(domains[d].name, sizeof(domains[d].name)), shares[d].objects,
-                 out_size(bytes, shares[d].bytes), out_size(charged, domains[d].charged_bytes), out_size(quota, about.heap_quota_bytes));
+                 out_size(bytes, shares[d].bytes), out_size(charged, domains[d].charged_bytes),
+                 out_size(quota, about.heap_quota_bytes));
     }
     out_line("%-15s %9lu %11s", "free", shares[0].objects, out_size(bytes, shares[0].bytes));
     out_line("%-15s %9s %11s", "never used", "", out_size(bytes, unused_bytes));

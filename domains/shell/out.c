@@ -14,7 +14,8 @@
 
 static char gathered[2048];
 static size_t used;
-_Static_assert(sizeof(gathered) <= CONSOLE_WRITE_MAX && sizeof(gathered) >= OUT_LINE_MAX, "one call takes it, and it takes a line");
+_Static_assert(sizeof(gathered) <= CONSOLE_WRITE_MAX, "one call takes it");
+_Static_assert(sizeof(gathered) >= OUT_LINE_MAX, "it takes a line");
 
 void out_flush(void) {
     int ignored = used ? console_write(gathered, used) : 0;
@@ -27,7 +28,7 @@ void out_line(const char *fmt, ...) {
         out_flush();
     va_list arguments;
     va_start(arguments, fmt);
-    size_t bytes = format_v(gathered + used, OUT_LINE_MAX, fmt, arguments); // at most OUT_LINE_MAX - 1: room for the newline
+    size_t bytes = format_v(gathered + used, OUT_LINE_MAX, fmt, arguments); // one less: room for the newline
     va_end(arguments);
     while (bytes && gathered[used + bytes - 1] == ' ')
         bytes--;
@@ -77,7 +78,7 @@ const char *out_size(char out[OUT_SIZE_BYTES], uint64_t bytes) {
 const char *out_duration(char out[OUT_DURATION_BYTES], uint64_t ns) {
     uint64_t seconds = ns / NS_PER_SECOND, days = seconds / 86400;
     size_t at = days ? format(out, OUT_DURATION_BYTES, "%lu day%s, ", days, days == 1 ? "" : "s") : 0;
-    format(out + at, OUT_DURATION_BYTES - at, "%02u:%02u:%02u", (unsigned)(seconds / 3600 % 24), (unsigned)(seconds / 60 % 60),
-           (unsigned)(seconds % 60));
+    format(out + at, OUT_DURATION_BYTES - at, "%02u:%02u:%02u", (unsigned)(seconds / 3600 % 24),
+           (unsigned)(seconds / 60 % 60), (unsigned)(seconds % 60));
     return out;
 }

@@ -6,8 +6,8 @@
 //   out_line, out_prompt, out_flush    text
 //   out_name, out_size, out_duration   parts of it
 //
-// Invariant: a call of the console has whole lines, so that those of others come between them and not into them; only the
-// prompt ends without a newline. A console that fails is no reason to stop: nothing is returned.
+// Invariant: a call of the console has whole lines, so that those of others come between them and not into them; only
+// the prompt ends without a newline. A console that fails is no reason to stop: nothing is returned.
 #ifndef SHELL_OUT_H
 #define SHELL_OUT_H
 
@@ -25,8 +25,8 @@ void out_prompt_end(void);
 // Writes out what was gathered.
 void out_flush(void);
 
-// A name that came through shared memory, of which room bytes are ours: terminated, and nothing in it but letters, digits
-// and '_', since a hostile domain could have put escape sequences there. Returns name.
+// A name that came through shared memory, of which room bytes are ours: terminated, and nothing in it but letters,
+// digits and '_', since a hostile domain could have put escape sequences there. Returns name.
 const char *out_name(char *name, size_t room);
 // "512 B", "64 KiB", "3.2 MiB", "0" in at most 11 characters. Returns out.
 #define OUT_SIZE_BYTES 12

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// shell_commands.h - the shell's commands, by the file that has them. Each prints; none returns anything or keeps state.
+// shell_commands.h - the shell's commands, by the file that has them. Each prints; none returns anything or keeps
+// state.
 #ifndef SHELL_SHELL_COMMANDS_H
 #define SHELL_SHELL_COMMANDS_H
 

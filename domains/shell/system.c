@@ -19,7 +19,9 @@ static struct system_domain domains[DOMAIN_MAX];
 static uint32_t domain_rows;
 
 // Rows that a list call filled, in spite of what it says.
-static uint32_t rows(int result, uint32_t max) { return result < 0 ? 0 : (uint32_t)result < max ? (uint32_t)result : max; }
+static uint32_t rows(int result, uint32_t max) {
+    return result < 0 ? 0 : (uint32_t)result < max ? (uint32_t)result : max;
+}
 
 void domains_load(void) {
     domain_rows = rows(system_domains(0, domains, DOMAIN_MAX), DOMAIN_MAX);
@@ -74,8 +76,8 @@ void command_domains(void) {
 // ---- gates ----
 
 static const char *kind_name(uint32_t kind) {
-    static const char *const names[] = {[EDGE_NONE] = "none", [EDGE_LIGHT] = "light", [EDGE_FULL] = "full", [EDGE_GIVE] = "give",
-                                        [EDGE_GIVES] = "gives", [EDGE_NUCLEUS] = "full"};
+    static const char *const names[] = {[EDGE_NONE] = "none", [EDGE_LIGHT] = "light", [EDGE_FULL] = "full",
+                                        [EDGE_GIVE] = "give", [EDGE_GIVES] = "gives", [EDGE_NUCLEUS] = "full"};
     return kind < sizeof(names) / sizeof(*names) ? names[kind] : "?";
 }
 
@@ -116,7 +118,8 @@ void command_uptime(void) {
     uint64_t ns = time_now_ns() - about.start_ns;
     uint64_t idle_ns = (uint64_t)((unsigned __int128)about.idle_tsc * public_area.clock.multiplier >> 32);
     unsigned idle = ns ? (unsigned)(idle_ns < ns ? (unsigned __int128)idle_ns * 1000 / ns : 1000) : 0;
-    out_line("up %s, idle for %u.%u%% of it, %lu thread switches", out_duration(up, ns), idle / 10, idle % 10, public_area.switches);
+    out_line("up %s, idle for %u.%u%% of it, %lu thread switches", out_duration(up, ns), idle / 10, idle % 10,
+             public_area.switches);
 }
 
 static void stop(uint32_t how) {

@@ -3,6 +3,7 @@
 
 // threads.c - the threads: whose they are, and what each waits for.
 #include "thread.h"
+#include <stdbool.h>
 #include "clock.h"
 #include "shell_commands.h"
 #include "device.h"
@@ -54,13 +55,23 @@ static void wait_text(char *out, size_t room, const struct system_thread *thread
             format(out, room, "for ever");
         return;
     }
-    uint64_t now_ns = time_now_ns(), left_ms = thread->deadline_ns > now_ns ? (thread->deadline_ns - now_ns) / 1000000 : 0;
+    uint64_t now_ns = time_now_ns();
+    uint64_t left_ms = thread->deadline_ns > now_ns ? (thread->deadline_ns - now_ns) / 1000000 : 0;
     format(out + at, room - at, "%s%lu.%03u s", at ? ", " : "", left_ms / 1000, (unsigned)(left_ms % 1000));
 }
 
+static const char *state_text(const struct system_thread *thread, bool is_self) {
+    static const char *const states[] = {[THREAD_FREE] = "free", [THREAD_RUNNABLE] = "runnable",
+                                         [THREAD_WAITING] = "waiting", [THREAD_ENDED] = "ended"};
+    return is_self ? "running" : thread->state < sizeof(states) / sizeof(*states) ? states[thread->state] : "?";
+}
+
+static const char *domain_text(const struct system_thread *thread) {
+    uint32_t component = thread->component;
+    return domain_name(component < component_rows ? components[component].domain : DOMAIN_MONITOR);
+}
+
 void command_threads(void) {
-    static const char *const states[] = {[THREAD_FREE] = "free", [THREAD_RUNNABLE] = "runnable", [THREAD_WAITING] = "waiting",
-                                         [THREAD_ENDED] = "ended"};
     static struct system_thread threads[THREAD_MAX];
     domains_load();
     components_load();
@@ -70,10 +81,7 @@ void command_threads(void) {
         const struct system_thread *thread = &threads[t];
         char waits[32];
         wait_text(waits, sizeof(waits), thread);
-        uint32_t component = thread->component, self = thread_self();
         out_line("%2u %-20.20s %-15.15s %4u %-8s %s", (unsigned)t, out_name(threads[t].name, sizeof(threads[t].name)),
-                 component < component_rows ? domain_name(components[component].domain) : domain_name(DOMAIN_MONITOR),
-                 thread->priority,
-                 (uint32_t)t == self ? "running" : thread->state < sizeof(states) / sizeof(*states) ? states[thread->state] : "?", waits);
+                 domain_text(thread), thread->priority, state_text(thread, (uint32_t)t == thread_self()), waits);
     }
 }

@@ -3,9 +3,10 @@
 
 // console.c - see console.h.
 //
-// Each call copies its text through a shared-heap object of this domain, since the nucleus moves only what the driver owns.
-// Invariant: writing is true while one thread has text half written, reading while one waits for input. The component
-// lock is released while a thread waits for the device, so the flags, not the lock, keep lines whole and readers apart.
+// Each call copies its text through a shared-heap object of this domain, since the nucleus moves only what the driver
+// owns. Invariant: writing is true while one thread has text half written, reading while one waits for input. The
+// component lock is released while a thread waits for the device, so the flags, not the lock, keep lines whole and
+// readers apart.
 #include <stdbool.h>
 #include "clock.h"
 #include "console.h"

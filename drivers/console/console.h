@@ -26,11 +26,12 @@ GATE(console) int console_init(uint32_t generation, int persist_valid);
 // device fails or stays busy (then a part may have been written); -ENODEV when the platform has no console.
 BLOCKS GATE(console) int console_write(lend_in(bytes) const char *text, size_t bytes);
 
-// Waits for input, and takes what is there, at most bytes (1..CONSOLE_READ_MAX): from a terminal a line, from elsewhere any
-// piece. Blocks for as long as nothing comes; writers are not kept from writing meanwhile, and no time passes in polling.
-// Returns how many bytes text got (> 0), or 0 when the input has ended, now and for ever; -EINVAL for bytes out of range;
-// -EBUSY while another thread reads; -ENOMEM when the shared heap is exhausted; -EIO when the device fails, once: then it has
-// ended; -ENODEV when the platform has no input, or the driver was started anew after its end.
+// Waits for input, and takes what is there, at most bytes (1..CONSOLE_READ_MAX): from a terminal a line, from
+// elsewhere any piece. Blocks for as long as nothing comes; writers are not kept from writing meanwhile, and no time
+// passes in polling. Returns how many bytes text got (> 0), or 0 when the input has ended, now and for ever; -EINVAL
+// for bytes out of range; -EBUSY while another thread reads; -ENOMEM when the shared heap is exhausted; -EIO when the
+// device fails, once: then it has ended; -ENODEV when the platform has no input, or the driver was started anew after
+// its end.
 BLOCKS GATE(console) int console_read(lend_out(bytes) char *text, size_t bytes);
 
 #endif

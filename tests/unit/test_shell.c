@@ -3,8 +3,8 @@
 
 // test_shell.c - the console shell whole, between a console, a monitor and a net of which the test is the author.
 //
-// Rows come from memory that other domains can write, so the fakes also give rows of random bytes: whatever they hold, what
-// is printed must be lines of printable characters, of bounded length.
+// Rows come from memory that other domains can write, so the fakes also give rows of random bytes: whatever they
+// hold, what is printed must be lines of printable characters, of bounded length.
 #include <setjmp.h>
 #include "shell_commands.h"
 #include "console.h"

@@ -34,7 +34,8 @@ static void list_checks(void) {
         total += (uint32_t)count;
     check("batches of seven have all edges", total, about.edges);
     check("this thread has a row", system_threads(thread_self(), threads, 1), 1);
-    check("and runs", strcmp(threads[0].name, "contract_run") || threads[0].state != THREAD_RUNNABLE || threads[0].event != SYSTEM_NO_EVENT, 0);
+    check("of its name", strcmp(threads[0].name, "contract_run"), 0);
+    check("and runs", threads[0].state == THREAD_RUNNABLE && threads[0].event == SYSTEM_NO_EVENT, 1);
     check("an end of another kind is refused", system_stop(SYSTEM_REBOOT + 1), -EINVAL);
 }
 
