@@ -11,13 +11,14 @@
 O ?= build
 comma := ,
 unit := $(O)/unit
-unit-tests := alloc boot command connection discipline format fs fs_names fs_model real resp redis sched shell snapshot store string
+unit-tests := alloc boot command connection console discipline format fs fs_names fs_model real resp redis sched shell snapshot store string
 
 kv-pure := $(filter-out domains/kv/server.c,$(wildcard domains/kv/*.c)) $(wildcard domains/fs/*.c) lib/format.c tests/unit/fake_services.c
 test-alloc-src := lib/alloc.c
 test-boot-src := lib/boot.c
 test-command-src := $(kv-pure) tests/unit/fake_heap.c
 test-connection-src := $(kv-pure) tests/unit/fake_heap.c
+test-console-src := drivers/console/console.c
 test-discipline-src := domains/time/discipline.c
 test-format-src := lib/format.c
 fs-pure := $(wildcard domains/fs/*.c) tests/unit/fake_heap.c
@@ -57,7 +58,7 @@ $(unit)/fake.o: tests/unit/fake.c tests/unit/fake.h core/include/public.h
 	gcc $(UNIT_CFLAGS) -fno-sanitize=all -c $< -o $@
 
 define unit-rule
-$(unit)/test_$(1): tests/unit/test_$(1).c $$(test-$(1)-src) $(unit)/fake.o tests/unit/unit.mk $(wildcard tests/unit/*.h lib/*.h lib/*.c domains/fs/*.h domains/kv/*.h domains/shell/*.h)
+$(unit)/test_$(1): tests/unit/test_$(1).c $$(test-$(1)-src) $(unit)/fake.o tests/unit/unit.mk $(wildcard tests/unit/*.h lib/*.h lib/*.c domains/fs/*.h domains/kv/*.h domains/shell/*.h drivers/console/*.h)
 	@mkdir -p $$(@D)
 	gcc $$(UNIT_CFLAGS) $$< $$(test-$(1)-src) $(unit)/fake.o -o $$@ $$(subst HEAP_AREA,1048576,$$(test-$(1)-flags)) -lcmocka
 endef
