@@ -85,11 +85,11 @@ def namespace():
     if "unshare failed" in why:
         hint = "root can, with CAP_SYS_ADMIN" if is_root else "root can" if is_chroot() else \
                "root can, or allow it to users (sysctl kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns)"
-        return None, f"No network namespace can be made here ({why}); {hint}."
+        return None, f"No network namespace can be made here ({why.removeprefix('unshare: ')}; {hint})."
     if not is_root and os.path.exists("/dev/net/tun") and not os.access("/dev/net/tun", os.R_OK | os.W_OK):
-        return None, "This user may not open /dev/net/tun; as root: chmod 0666 /dev/net/tun."
+        return None, "This user may not open /dev/net/tun (as root: chmod 0666 /dev/net/tun)."
     if not is_root and not os.path.exists("/dev/net/tun"):
-        return None, "/dev/net/tun is missing; as root: modprobe tun, or run this as root."
+        return None, "/dev/net/tun is missing (as root: modprobe tun)."
     return None, f"No TAP device can be made here: {why}."
 
 

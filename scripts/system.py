@@ -95,7 +95,9 @@ def driver():
     other = missing_proc() or network.stream_missing()
     if not other:
         return "stream", reason
-    return None, reason if reason == other else f"{reason} And without a TAP device: {other}"
+    if network.is_chroot() and os.geteuid():
+        return None, "In a chroot only root can run it: Linux makes no user namespace there, which everybody else, and passt, would need."
+    return None, reason if reason == other else f"{reason} Without a TAP device: {other}"
 
 
 def build(config, out=None, fragments=(), platform="host", arguments=(), quiet=True):
