@@ -84,10 +84,15 @@ NO_IDIOM void *memset(void *to, int value, size_t bytes) {
 
 NO_IDIOM int memcmp(const void *left, const void *right, size_t bytes) {
     const unsigned char *a = left, *b = right;
-    size_t i = 0;
-    while (i + 8 <= bytes && *(const word8_t *)(a + i) == *(const word8_t *)(b + i))
-        i += 8;
-    for (; i < bytes; i++)
+    for (size_t i = 0; bytes >= 8; i += 8) {
+        i = i < bytes - 8 ? i : bytes - 8; // the last word overlaps the one before
+        uint64_t x = *(const word8_t *)(a + i), y = *(const word8_t *)(b + i);
+        if (x != y)
+            return __builtin_bswap64(x) < __builtin_bswap64(y) ? -1 : 1; // the first byte counts most
+        if (i == bytes - 8)
+            return 0;
+    }
+    for (size_t i = 0; i < bytes; i++)
         if (a[i] != b[i])
             return a[i] - b[i];
     return 0;
