@@ -3,7 +3,7 @@
 
 // counters.c - strings that are integers: INCR, DECR, INCRBY, DECRBY. Source: Redis 7.0, t_string.c.
 #include "commands.h"
-#include "format.h"
+#include "number.h"
 
 static void add(const struct request *request, int64_t by) {
     struct dict_entry *entry;
@@ -18,10 +18,11 @@ static void add(const struct request *request, int64_t by) {
         reply_error(request->reply, ERROR_OVERFLOW);
         return;
     }
-    char text[24];
-    size_t bytes = format(text, sizeof(text), "%ld", value);
+    char text[NUMBER_MAX];
+    size_t bytes = number_text(value, text);
     struct span key = request_argument(request, 1);
-    if (store_put(request->store, key.bytes, key.length, text, bytes, true) == 0)
+    if ((entry && dict_rewrite(entry, text, bytes)) ||
+        store_put(request->store, key.bytes, key.length, text, bytes, true) == 0)
         reply_integer(request->reply, value);
     else
         reply_memory(request->reply);

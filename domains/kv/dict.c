@@ -53,10 +53,8 @@ static void table_push(struct dict_table *table, struct dict_entry *entry) {
 }
 
 // Moves a few buckets on, and ends the resize when the last one is empty.
-static void resize_step(struct dict *dict) {
+static void resize_on(struct dict *dict) {
     struct dict_table *from = &dict->tables[0], *to = &dict->tables[1];
-    if (!to->buckets)
-        return;
     unsigned empty = EMPTY_PER_CALL;
     for (unsigned moves = MOVES_PER_CALL; moves && dict->moved < from->size; dict->moved++) {
         struct dict_entry *entry = from->buckets[dict->moved];
@@ -78,6 +76,11 @@ static void resize_step(struct dict *dict) {
         *from = *to;
         *to = (struct dict_table){0};
     }
+}
+
+static inline void resize_step(struct dict *dict) {
+    if (dict->tables[1].buckets)
+        resize_on(dict);
 }
 
 static void resize_start(struct dict *dict) {
@@ -114,16 +117,22 @@ static void fill(struct dict_entry *entry, const char *value, size_t value_bytes
         memcpy(entry->bytes + entry->key_bytes, value, value_bytes);
 }
 
+bool dict_rewrite(struct dict_entry *entry, const char *value, size_t value_bytes) {
+    size_t need = entry->key_bytes + value_bytes;
+    bool fits = need <= entry->room && entry->room - need <= need + 2 * ROUND_BYTES;
+    if (fits)
+        fill(entry, value, value_bytes);
+    return fits;
+}
+
 struct dict_entry *dict_put(struct dict *dict, struct dict_slot slot, const char *key, size_t key_bytes,
                             const char *value, size_t value_bytes) {
     struct dict_entry *old = dict_entry(slot);
     size_t need = key_bytes + value_bytes;
     if (key_bytes > UINT32_MAX / 2 || value_bytes > UINT32_MAX / 2 - 2 * ROUND_BYTES)
         return NULL;
-    if (old && need <= old->room && old->room - need <= need + 2 * ROUND_BYTES) { // fits, and wastes less than half
-        fill(old, value, value_bytes);
+    if (old && dict_rewrite(old, value, value_bytes))
         return old;
-    }
     if (!dict->tables[0].buckets && !table_open(dict, &dict->tables[0], TABLE_MIN))
         return NULL;
     size_t bytes = (HEAD_BYTES + need + ROUND_BYTES - 1) & ~(size_t)(ROUND_BYTES - 1);

@@ -69,6 +69,8 @@ static inline struct dict_entry *dict_get(struct dict *dict, const char *key, si
 // or are zero when it is new. NULL when the memory is exhausted: nothing changed.
 struct dict_entry *dict_put(struct dict *dict, struct dict_slot slot, const char *key, size_t key_bytes,
                             const char *value, size_t value_bytes);
+// Gives entry another value where it is; false when that does not fit, or would waste more than half: dict_put then.
+bool dict_rewrite(struct dict_entry *entry, const char *value, size_t value_bytes);
 // Removes the entry of slot, which must be there.
 void dict_remove(struct dict *dict, struct dict_slot slot);
 

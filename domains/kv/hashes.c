@@ -3,7 +3,7 @@
 
 // hashes.c - the commands of hashes. Source: Redis 7.0, t_hash.c.
 #include "commands.h"
-#include "format.h"
+#include "number.h"
 
 static void reply_value(struct reply *reply, struct dict_entry *entry) {
     if (entry)
@@ -130,7 +130,7 @@ void command_hgetall(struct request *request) {
 void command_hincrby(struct request *request) {
     void *hash;
     int64_t by, value = 0;
-    char text[24];
+    char text[NUMBER_MAX];
     struct span field = request_argument(request, 2);
     if (!request_integer(request, 3, &by) || !request_object(request, 1, TYPE_HASH, true, &hash))
         return;
@@ -140,7 +140,7 @@ void command_hincrby(struct request *request) {
         reply_error(request->reply, "ERR hash value is not an integer");
     } else if (__builtin_add_overflow(value, by, &value)) {
         reply_error(request->reply, ERROR_OVERFLOW);
-    } else if (dict_put(hash, slot, field.bytes, field.length, text, format(text, sizeof(text), "%ld", value))) {
+    } else if (dict_put(hash, slot, field.bytes, field.length, text, number_text(value, text))) {
         reply_integer(request->reply, value);
     } else {
         request_settle(request, 1);

@@ -257,16 +257,6 @@ size_t real_format(uint64_t value, char out[REAL_TEXT_MAX]) {
     return used;
 }
 
-static int64_t order_of(uint64_t value) {
-    int64_t magnitude = (int64_t)(value & ~REAL_SIGN);
-    return value & REAL_SIGN ? -magnitude : magnitude;
-}
-
-int real_compare(uint64_t left, uint64_t right) {
-    int64_t a = order_of(left), b = order_of(right);
-    return (a > b) - (a < b);
-}
-
 bool real_add(uint64_t left, uint64_t right, uint64_t *sum) {
     uint64_t large = left & ~REAL_SIGN, small = right & ~REAL_SIGN, sign = left & REAL_SIGN;
     bool opposite = (left ^ right) & REAL_SIGN;

@@ -25,7 +25,12 @@ bool real_parse(const char *text, size_t bytes, uint64_t *value);
 // Returns the characters written, without NUL.
 size_t real_format(uint64_t value, char out[REAL_TEXT_MAX]);
 // Below, equal or above 0, as left is below, equal to or above right. The two zeros are equal.
-int real_compare(uint64_t left, uint64_t right);
+static inline int real_compare(uint64_t left, uint64_t right) {
+    int64_t a = (int64_t)(left & ~REAL_SIGN), b = (int64_t)(right & ~REAL_SIGN);
+    a = left & REAL_SIGN ? -a : a;
+    b = right & REAL_SIGN ? -b : b;
+    return (a > b) - (a < b);
+}
 // False: infinity minus infinity, which is not a number.
 bool real_add(uint64_t left, uint64_t right, uint64_t *sum);
 

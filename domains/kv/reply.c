@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The Cloister authors
 
 // reply.c - see reply.h.
+#include "number.h"
 #include "real.h"
 #include "reply.h"
 #include "string.h"
@@ -19,19 +20,12 @@ void reply_bytes(struct reply *reply, const void *data, size_t bytes) {
 
 void reply_text(struct reply *reply, const char *text) { reply_bytes(reply, text, strlen(text)); }
 
-#define LINE_MAX 24 // type character, sign, twenty digits, both end bytes
+#define LINE_MAX (NUMBER_MAX + 3) // the type character, the number, both end bytes
 
-// Writes a line of type character and number, the head of most replies, so without format(). Returns where it ends.
+// Writes a line of type character and number. Returns where it ends.
 static inline char *put_number(char *out, char type, uint64_t magnitude, bool negative) {
     *out++ = type;
-    if (negative)
-        *out++ = '-';
-    size_t digits = 1;
-    for (uint64_t rest = magnitude; rest >= 10; rest /= 10)
-        digits++;
-    for (char *digit = out + digits; digit > out; magnitude /= 10)
-        *--digit = (char)('0' + magnitude % 10);
-    out += digits;
+    out = number_put(out, magnitude, negative);
     out[0] = '\r';
     out[1] = '\n';
     return out + 2;

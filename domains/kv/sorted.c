@@ -20,6 +20,7 @@ static struct sorted_node *node_open(struct memory *memory, uint32_t levels) {
 bool sorted_open(struct sorted *sorted, struct memory *memory, const uint64_t seed[2]) {
     dict_open(&sorted->names, memory, seed);
     sorted->tail = NULL;
+    sorted->levels = 1;
     sorted->chance = seed[0] | 1;
     sorted->head = node_open(memory, SORTED_LEVELS);
     return sorted->head != NULL;
@@ -58,7 +59,7 @@ static void path_to(const struct sorted *sorted, uint64_t score, const char *nam
                     struct sorted_node *path[SORTED_LEVELS], size_t rank[SORTED_LEVELS]) {
     struct sorted_node *node = sorted->head;
     size_t passed = 0;
-    for (int level = SORTED_LEVELS - 1; level >= 0; level--) {
+    for (int level = (int)sorted->levels - 1; level >= 0; level--) {
         while (node->links[level].next && compare(score, name, bytes, node->links[level].next) > 0) {
             passed += node->links[level].span;
             node = node->links[level].next;
@@ -71,8 +72,9 @@ static void path_to(const struct sorted *sorted, uint64_t score, const char *nam
 static void insert(struct sorted *sorted, struct sorted_node *node) {
     struct sorted_node *path[SORTED_LEVELS];
     size_t rank[SORTED_LEVELS], count = dict_count(&sorted->names) - 1;
+    sorted->levels = node->levels > sorted->levels ? node->levels : sorted->levels;
     path_to(sorted, node->score, node->entry->bytes, node->entry->key_bytes, path, rank);
-    for (uint32_t level = 0; level < SORTED_LEVELS; level++) {
+    for (uint32_t level = 0; level < sorted->levels; level++) {
         struct sorted_link *link = &path[level]->links[level];
         if (level >= node->levels) {
             link->span += link->next != NULL;
@@ -94,7 +96,7 @@ static void unlink_node(struct sorted *sorted, struct sorted_node *node) {
     struct sorted_node *path[SORTED_LEVELS];
     size_t rank[SORTED_LEVELS];
     path_to(sorted, node->score, node->entry->bytes, node->entry->key_bytes, path, rank);
-    for (uint32_t level = 0; level < SORTED_LEVELS; level++) {
+    for (uint32_t level = 0; level < sorted->levels; level++) {
         struct sorted_link *link = &path[level]->links[level];
         if (link->next == node) {
             link->span += node->links[level].span;
@@ -155,7 +157,7 @@ bool sorted_remove(struct sorted *sorted, const char *name, size_t bytes) {
 struct sorted_node *sorted_at(const struct sorted *sorted, size_t rank) {
     struct sorted_node *node = sorted->head;
     size_t left = rank + 1;
-    for (int level = SORTED_LEVELS - 1; level >= 0 && left; level--)
+    for (int level = (int)sorted->levels - 1; level >= 0 && left; level--)
         while (node->links[level].next && node->links[level].span <= left) {
             left -= node->links[level].span;
             node = node->links[level].next;

@@ -31,6 +31,7 @@ struct sorted {
     struct dict names;
     struct sorted_node *head, *tail; // tail NULL: empty
     uint64_t chance;
+    uint32_t levels;            // of the highest node so far: nothing is linked above
 };
 
 // False: memory exhausted.
