@@ -96,7 +96,7 @@ def driver():
     if not other:
         return "stream", reason
     if network.is_chroot() and os.geteuid():
-        return None, "In a chroot only root can run it: Linux makes no user namespace there, which everybody else, and passt, would need."
+        return None, "In a chroot only root can run it (sudo make ...): Linux makes no user namespace there, which a user, and passt, would need."
     return None, reason if reason == other else f"{reason} Without a TAP device: {other}"
 
 
