@@ -17,7 +17,7 @@ import system
 
 GROUPS = """
 unit build illegal boot fs contract
-tools shell redis snapshot load wire stream connections counts
+tools shell redis snapshot load wire stream connections udp counts
 step storm forbidden faults pc page
 bench
 """.split()

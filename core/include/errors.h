@@ -29,6 +29,7 @@
 #define EDEADLK 35   // a serial component was entered again by the thread that holds its lock
 #define ENAMETOOLONG 36 // a path, or one name in it, is longer than the file system's limit
 #define ENOTEMPTY 39 // the directory has entries
+#define EMSGSIZE 90  // a datagram does not fit one frame
 #define ESTALE 116   // the handle's generation is over
 #define EADDRINUSE 98 // the port is taken
 #define ETIMEDOUT 110 // the deadline passed first

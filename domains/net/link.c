@@ -28,6 +28,7 @@
 
 #define ETHERNET_BYTES 14
 #define HEADERS_BYTES_MIN (ETHERNET_BYTES + 20 + 20)
+#define UDP_BYTES 8
 #define FRAME_ALIGN 16 // of each frame's headroom in the staging object
 // A segment that the device is to cut: with its headers it fits the staging object, and leaves room for some small frames.
 #define GSO_BYTES_MAX 61440
@@ -77,6 +78,12 @@ struct rx_frame *rx_frame_of(struct pbuf *pbuf) {
     return (struct rx_frame *)((char *)pbuf - offsetof(struct rx_frame, body.pbuf));
 }
 
+struct rx_frame *rx_frame_of_head(struct pbuf *pbuf) {
+    if ((pbuf->flags & PBUF_FLAG_IS_CUSTOM) == 0 || ((struct pbuf_custom *)pbuf)->custom_free_function != head_free)
+        return NULL;
+    return (struct rx_frame *)((char *)pbuf - offsetof(struct rx_frame, head.pbuf));
+}
+
 static struct rx_frame *rx_frame_new(void) {
     struct rx_frame *frame = rx_free;
     if (frame != NULL)
@@ -95,13 +102,17 @@ static struct rx_frame *rx_frame_new(void) {
     return frame;
 }
 
-// How many of a frame's first bytes are headers: exact for TCP, so that the body is exactly TCP's payload, else all
-// that were copied.
+// How many of a frame's first bytes are headers: exact for TCP and UDP, so that the body is exactly their payload, else all that
+// were copied.
 static uint32_t header_bytes(const uint8_t *header, uint32_t copied) {
     const uint8_t *ip = header + ETHERNET_BYTES;
-    if (copied < ETHERNET_BYTES + 20 || header[12] != 0x08 || header[13] != 0x00 || ip[0] >> 4 != 4 || ip[9] != 6)
+    if (copied < ETHERNET_BYTES + 20 || header[12] != 0x08 || header[13] != 0x00 || ip[0] >> 4 != 4)
         return copied;
     const uint32_t ip_bytes = (ip[0] & 15u) * 4;
+    if (ip[9] == IP_PROTO_UDP && copied >= ETHERNET_BYTES + ip_bytes + UDP_BYTES)
+        return ETHERNET_BYTES + ip_bytes + UDP_BYTES;
+    if (ip[9] != IP_PROTO_TCP)
+        return copied;
     if (copied < ETHERNET_BYTES + ip_bytes + 20)
         return copied;
     const uint32_t all_bytes = ETHERNET_BYTES + ip_bytes + (ip[ip_bytes + 12] >> 4) * 4u;
@@ -160,8 +171,8 @@ static void receive_frame(void *object, const struct netdev_frame *descriptor) {
         pbuf_cat(head, body);
     }
     const bool is_checked = (descriptor->flags & (NETDEV_NEEDS_CSUM | NETDEV_DATA_VALID)) != 0;
-    const u16_t flags = (u16_t)(interface.chksum_flags & ~NETIF_CHECKSUM_CHECK_TCP);
-    NETIF_SET_CHECKSUM_CTRL(&interface, is_checked ? flags : flags | NETIF_CHECKSUM_CHECK_TCP);
+    const u16_t both = NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP, flags = (u16_t)(interface.chksum_flags & ~both);
+    NETIF_SET_CHECKSUM_CTRL(&interface, is_checked ? flags : flags | both);
     if (head_bytes > ETHERNET_BYTES && frame->header[12] == 0x08 && frame->header[13] == 0x00)
         flow_narrow(frame->header + ETHERNET_BYTES, head_bytes - ETHERNET_BYTES);
     if (interface.input(head, &interface) != ERR_OK)
@@ -237,24 +248,25 @@ bool link_flush(void) {
     return is_empty;
 }
 
-// Leaves the TCP checksum to the device: the field gets the sum of the pseudo header, as virtio wants it.
+// Leaves the checksum of TCP or UDP to the device: the field gets the sum of the pseudo header, as virtio wants it.
 static void offload_checksum(struct netdev_frame *descriptor, const uint8_t *header, uint8_t *out, uint32_t bytes) {
     const uint8_t *ip = header + ETHERNET_BYTES;
     const uint32_t ip_bytes = (ip[0] & 15u) * 4, start = ETHERNET_BYTES + ip_bytes;
-    if (header[12] != 0x08 || header[13] != 0x00 || ip[9] != 6 || start + 20 > bytes)
+    const uint32_t field = ip[9] == IP_PROTO_TCP ? 16 : 6; // where the checksum lies
+    if (header[12] != 0x08 || header[13] != 0x00 || (ip[9] != IP_PROTO_TCP && ip[9] != IP_PROTO_UDP) || start + field + 2 > bytes)
         return;
     uint16_t words[4]; // source and destination address
     memcpy(words, ip + 12, sizeof(words));
-    uint32_t sum = lwip_htons(6) + lwip_htons((uint16_t)(bytes - start));
+    uint32_t sum = lwip_htons(ip[9]) + lwip_htons((uint16_t)(bytes - start));
     for (int i = 0; i < 4; i++)
         sum += words[i];
     sum = (sum & 0xffff) + (sum >> 16);
     sum = (sum & 0xffff) + (sum >> 16);
     const uint16_t folded = (uint16_t)sum;
-    memcpy(out + start + 16, &folded, sizeof(folded));
+    memcpy(out + start + field, &folded, sizeof(folded));
     descriptor->flags = NETDEV_NEEDS_CSUM;
     descriptor->csum_start = (uint16_t)start;
-    descriptor->csum_offset = 16;
+    descriptor->csum_offset = (uint16_t)field;
 }
 
 uint16_t link_segment_bytes(uint16_t mss) {
@@ -290,7 +302,7 @@ static err_t link_output(struct netif *netif, struct pbuf *pbuf) {
     pbuf_copy_partial(pbuf, out, (u16_t)bytes, 0);
     struct netdev_frame descriptor = { .offset = staged_bytes + NETDEV_HEADROOM, .bytes = bytes };
     // lwIP builds all headers in the first pbuf: read there, where nobody else can write.
-    if ((device.offloads & NETDEV_OFFLOAD_CSUM_TX) != 0 && pbuf->len >= ETHERNET_BYTES + 40)
+    if ((device.offloads & NETDEV_OFFLOAD_CSUM_TX) != 0 && pbuf->len >= ETHERNET_BYTES + 20 + UDP_BYTES)
         offload_checksum(&descriptor, pbuf->payload, out, bytes);
     if (bytes > ETHERNET_BYTES + (uint32_t)netif->mtu && !offload_segmentation(&descriptor, pbuf->payload))
         return ERR_IF;
@@ -314,7 +326,7 @@ static err_t interface_init(struct netif *netif) {
     netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_LINK_UP;
     u16_t checksums = NETIF_CHECKSUM_ENABLE_ALL;
     if ((device.offloads & NETDEV_OFFLOAD_CSUM_TX) != 0)
-        checksums &= (u16_t)~NETIF_CHECKSUM_GEN_TCP;
+        checksums &= (u16_t)~(NETIF_CHECKSUM_GEN_TCP | NETIF_CHECKSUM_GEN_UDP);
     NETIF_SET_CHECKSUM_CTRL(netif, checksums);
     return ERR_OK;
 }

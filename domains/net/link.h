@@ -8,7 +8,7 @@
 //   link_flush      what lwIP sent goes to the driver, as one batch
 //   rx_frame_*      a received frame, whose payload stays in the shared-heap object in which it came
 //
-// Invariant: headers are parsed in a private copy; of a shared object lwIP sees only TCP payload, which it does not read.
+// Invariant: headers are parsed in a private copy; of a shared object lwIP sees only payload of TCP and UDP, which it does not read.
 // It does not know sockets (socket.c), and it never waits.
 #ifndef NET_LINK_H
 #define NET_LINK_H
@@ -29,7 +29,11 @@ struct rx_frame {
     struct pbuf_custom head, body;
     struct rx_frame *next;     // in the free list, or in a socket's queue
     void *object;              // NULL: there is no payload, or the object was passed on
-    uint32_t offset, bytes;    // in a socket's queue: which part of object is payload
+    // In a socket's queue:
+    struct pbuf *held;         // what keeps this frame: to be freed when it is out of the queue
+    uint32_t offset, bytes;    // which part of object is payload
+    uint8_t address[4];        // of a datagram: who sent it
+    uint16_t port;
     uint32_t object_bytes;     // what object counts against NET_RX_QUEUE_KIB
     uint8_t pbufs;             // of head and body, those that lwIP or a socket still holds
     uint8_t header[HEADER_BYTES_MAX];
@@ -42,8 +46,9 @@ struct link_counters {
 };
 extern struct link_counters link_counters;
 
-// The frame of a body pbuf, or NULL when pbuf is not a frame's body.
+// The frame of a body pbuf, or NULL when pbuf is not a frame's body. The other: of a head pbuf.
 struct rx_frame *rx_frame_of(struct pbuf *pbuf);
+struct rx_frame *rx_frame_of_head(struct pbuf *pbuf);
 
 // Brings the link up, or leaves the domain without one when there is no device. Returns 0, or -ENOMEM.
 int link_init(void);

@@ -108,10 +108,12 @@ int net_init(uint32_t generation, int persist_valid) {
 
 int net_listen(uint16_t port, uint32_t backlog) { return socket_listen(thread_self(), port, backlog); }
 
+int net_bind(uint16_t port) { return socket_bind(thread_self(), port); }
+
 static int send_apply(uint32_t self, const struct net_send *send, const void *data, size_t bytes) {
     if (send->offset > bytes || send->bytes > bytes - send->offset || send->bytes > INT32_MAX)
         return -EINVAL;
-    return socket_send(self, send->socket, (const uint8_t *)data + send->offset, send->bytes, send->close != 0);
+    return socket_send(self, send, (const uint8_t *)data + send->offset);
 }
 
 int net_exchange(struct net_batch *batch, const void *data, size_t bytes) {

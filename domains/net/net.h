@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// net.h - TCP for applications, in batches.
+// net.h - TCP and UDP for applications, in batches.
 //
 // One call hands over a batch of replies and takes a batch of events: one crossing pays for many requests.
 // Received bytes are not copied: an event names a shared-heap object that becomes the caller's, and the caller frees it.
 // Serial: the calling thread drives the network stack while it waits. A listener and its connections belong to the thread
-// that called net_listen(): only that thread gets their events, and for any other their handles are stale.
-// It does not do UDP, IPv6, IP fragments or outgoing connections.
+// that called net_listen(): only that thread gets their events, and for any other their handles are stale. So does a port
+// that net_bind() took. It does not do IPv6, IP fragments or outgoing connections.
 #ifndef NET_H
 #define NET_H
 
@@ -20,6 +20,7 @@ typedef uint32_t net_socket_t; // generation << 16 | index; 0 is never valid
 
 #define NET_EVENTS_MAX 64
 #define NET_SENDS_MAX 64
+#define NET_DATAGRAM_MAX 1472 // what fits one frame of 1500 bytes; less when the link's are smaller
 
 enum net_event_kind {
     NET_ACCEPTED, // socket is a new connection of listener
@@ -27,14 +28,18 @@ enum net_event_kind {
     NET_WRITABLE, // room again after a send that moved fewer bytes than asked; until then the connection has no events
     NET_CLOSED,   // the peer closed or reset, or time-out: the handle is dead, no event follows. Never in the batch of the
                   // connection's last data: a peer that shut down only its sending half still gets the answer to it
+    NET_DATAGRAM, // one datagram for socket, from address and port: [offset, +bytes) of xheap_take(object). bytes 0: it was empty, and
+                  // there is no object. Each is whole, but they may be lost, doubled and reordered, as UDP is
 };
 
 struct net_event {
     uint32_t kind;
     net_socket_t socket;
     net_socket_t listener; // NET_ACCEPTED
-    uint32_t object;       // NET_RECEIVED: index for xheap_take()
+    uint32_t object;       // NET_RECEIVED, NET_DATAGRAM: index for xheap_take()
     uint32_t offset, bytes;
+    uint8_t address[4];    // NET_DATAGRAM: IPv4, first byte first
+    uint16_t port, pad;    // NET_DATAGRAM
 };
 
 struct net_send {
@@ -44,7 +49,9 @@ struct net_send {
                             // fewer bytes than asked, nothing is closed: ask again with the rest
     int32_t result;         // out: bytes queued (fewer than asked: wait for NET_WRITABLE), -ESTALE for a dead handle
     uint32_t pad;
-};
+    uint8_t address[4];     // datagrams: where to. All or nothing: result is bytes; -EMSGSIZE beyond NET_DATAGRAM_MAX; -EINVAL for
+    uint16_t port, pad2;    // port 0 or address 0.0.0.0; -EAGAIN when the device is full, -ENOMEM, -ENODEV without a link. Port 0 with
+};                          // close: only close; a failed send does not close
 
 struct net_batch {
     uint64_t deadline_ns;   // wait for the first event until then; 0: do not wait; DEADLINE_NEVER
@@ -64,6 +71,11 @@ GATE(net) int net_init(uint32_t generation, int persist_valid);
 // more (its domain has restarted) gets a new listener, and the old one's connections are reset. Does not block.
 GATE(net) int net_listen(uint16_t port, uint32_t backlog);
 
+// Takes the UDP port: its datagrams arrive as NET_DATAGRAM of the socket returned (> 0), and what is sent from it comes from there.
+// At most CONFIG_NET_DATAGRAMS_MAX wait; further ones are dropped. -EINVAL for port 0, -EADDRINUSE, -ENOMEM; ownership and
+// restarts as with net_listen(). Does not block.
+GATE(net) int net_bind(uint16_t port);
+
 // Queues the sends (they point into data, bytes long; NULL and 0 when there are none), then waits for events and
 // returns their number (0: the deadline passed). Sent bytes are copied, so data is the caller's again on return.
 // Data that is not fetched stays queued, and the peers' windows close.
@@ -80,7 +92,7 @@ struct net_status {
     uint16_t mtu;
     uint32_t is_up;                              // 0: there is no device, and the fields above say nothing
     uint32_t connections, connections_max;       // accepted or waiting to be, and how many there may be
-    uint32_t listeners, pad;
+    uint32_t listeners, pad;                     // ports that are listened to or bound
     uint64_t frames_in, bytes_in, dropped_in;    // Ethernet frames; dropped: malformed, or no room
     uint64_t frames_out, bytes_out, dropped_out; // dropped: lost with a driver that died
 };

@@ -7,17 +7,24 @@
 //   FIN, reset or time-out: has_ended --> NET_CLOSED, as the last event, in a later batch than the last data --> FREE
 //   close by the application: FREE at once; lwIP finishes the connection alone
 //
+// Sockets for datagrams are in datagram.c; what they share with connections is here: ports, closing, collecting.
 // Received data is acknowledged to lwIP (tcp_recved) only when the application takes it, so that the peer's window
 // closes when it does not. Everything here runs under the component lock.
 #include "socket.h"
+#include "datagram.h"
 #include "flow.h"
 #include "public.h"
 #include "socket_table.h"
 #include "xheap.h"
 #include "lwip/priv/tcp_priv.h"
+#include "lwip/udp.h"
 
 #define BACKLOG_MAX 1024
 #define WRITE_BYTES_MAX 0x8000  // per tcp_write(), whose length has 16 bits
+// Redis's default for its clients: a peer whose reset was lost leaves nothing for longer than six and a half minutes.
+#define KEEPALIVE_IDLE_MS 300000
+#define KEEPALIVE_INTERVAL_MS 30000
+#define KEEPALIVE_COUNT 3
 #define GROWTH_SHARE 4          // see segments_adapt()
 #define GROWTH_SHARE_LOSSY 16
 
@@ -30,7 +37,6 @@ static uint32_t output_count;
 // ---- connections ----
 
 void socket_init(void) {
-    socket_table_init();
     flow_id = tcp_ext_arg_alloc_id();
 }
 
@@ -40,6 +46,10 @@ static void socket_detach(struct socket *socket, bool reset) {
     socket->pcb = NULL;
     if (pcb == NULL)
         return;
+    if (socket->state == SOCKET_DATAGRAM) {
+        datagram_close((struct udp_pcb *)pcb);
+        return;
+    }
     tcp_arg(pcb, NULL);
     if (socket->state == SOCKET_LISTENING) {
         (void)tcp_close(pcb); // cannot fail for a listener
@@ -88,9 +98,7 @@ static err_t on_received(void *argument, struct tcp_pcb *pcb, struct pbuf *chain
         }
         frame->offset = (uint32_t)((uint8_t *)pbuf->payload - (uint8_t *)frame->object);
         frame->bytes = pbuf->len;
-        *(socket->rx_last != NULL ? &socket->rx_last->next : &socket->rx_first) = frame;
-        socket->rx_last = frame;
-        socket_event_queued(socket);
+        socket_frame_queue(socket, frame, pbuf);
     }
     return ERR_OK;
 }
@@ -163,7 +171,7 @@ static const struct tcp_ext_arg_callbacks flow_callbacks = { .destroy = flow_end
 // A SYN arrived. Anything but ERR_OK drops it without an answer, and the peer tries again: what a full backlog means.
 static err_t on_syn(u8_t id, struct tcp_pcb_listen *listener_pcb, struct tcp_pcb *pcb) {
     struct socket *listener = listener_pcb->callback_arg;
-    if (listener == NULL || listener->waiting >= listener->backlog || half_open >= sockets_free)
+    if (listener == NULL || listener->waiting >= listener->backlog || !socket_reserve(half_open + 1))
         return ERR_MEM;
     struct flow *flow = flow_new(pcb);
     if (flow == NULL)
@@ -198,6 +206,9 @@ static err_t on_accept(void *argument, struct tcp_pcb *pcb, err_t error) {
     tcp_poll(pcb, on_poll, 1);
     tcp_nagle_disable(pcb); // replies come in batches already
     ip_set_option(pcb, SOF_KEEPALIVE);
+    pcb->keep_idle = KEEPALIVE_IDLE_MS;
+    pcb->keep_intvl = KEEPALIVE_INTERVAL_MS;
+    pcb->keep_cnt = KEEPALIVE_COUNT;
     socket_event_queued(socket);
     return ERR_OK;
 }
@@ -207,33 +218,52 @@ static err_t on_accept(void *argument, struct tcp_pcb *pcb, err_t error) {
 // Ends what an application of before its restart left behind.
 static void listener_abandon(struct socket *listener) {
     const net_socket_t handle = socket_handle(listener);
-    for (uint32_t i = 0; i < SOCKETS_MAX; i++)
-        if (sockets[i].state == SOCKET_CONNECTED && sockets[i].listener == handle) {
-            socket_detach(&sockets[i], true);
-            socket_free(&sockets[i]);
+    for (uint32_t i = 0; i < sockets_made; i++) {
+        struct socket *socket = socket_at(i);
+        if (socket->state == SOCKET_CONNECTED && socket->listener == handle) {
+            socket_detach(socket, true);
+            socket_free(socket);
         }
+    }
     socket_detach(listener, false);
     socket_free(listener);
+}
+
+static uint16_t port_of(const struct socket *socket) {
+    return socket->state == SOCKET_DATAGRAM ? socket->udp->local_port : socket->pcb->local_port;
+}
+
+// Makes port free for a socket of state, if it may be. Returns 0, or the error for the application.
+static int port_claim(uint32_t owner, uint16_t port, enum socket_state state) {
+    uint32_t others = 0;
+    for (uint32_t i = 0; i < sockets_made; i++) {
+        struct socket *socket = socket_at(i);
+        if (socket->state != SOCKET_LISTENING && socket->state != SOCKET_DATAGRAM)
+            continue;
+        const uint8_t thread_state = public_area.threads[socket->owner].state;
+        if (socket->state != state || port_of(socket) != port)
+            others++;
+        else if (socket->owner == owner || thread_state == THREAD_ENDED || thread_state == THREAD_FREE)
+            listener_abandon(socket);
+        else
+            return -EADDRINUSE;
+    }
+    return others >= LISTENERS_MAX || !socket_reserve(half_open + 1) ? -ENOMEM : 0;
+}
+
+int socket_bind(uint32_t owner, uint16_t port) {
+    if (port == 0)
+        return -EINVAL;
+    const int error = port_claim(owner, port, SOCKET_DATAGRAM);
+    return error < 0 ? error : datagram_bind(owner, port);
 }
 
 int socket_listen(uint32_t owner, uint16_t port, uint32_t backlog) {
     if (port == 0 || backlog < 1 || backlog > BACKLOG_MAX)
         return -EINVAL;
-    uint32_t listeners = 0;
-    for (uint32_t i = 0; i < SOCKETS_MAX; i++) {
-        if (sockets[i].state != SOCKET_LISTENING)
-            continue;
-        const uint8_t state = public_area.threads[sockets[i].owner].state;
-        if (sockets[i].pcb->local_port != port)
-            listeners++;
-        else if (sockets[i].owner == owner || state == THREAD_ENDED || state == THREAD_FREE)
-            listener_abandon(&sockets[i]);
-        else
-            return -EADDRINUSE;
-    }
-    if (listeners >= LISTENERS_MAX || half_open >= sockets_free)
-        return -ENOMEM;
-
+    const int claimed = port_claim(owner, port, SOCKET_LISTENING);
+    if (claimed < 0)
+        return claimed;
     struct tcp_pcb *pcb = tcp_new();
     if (pcb == NULL)
         return -ENOMEM;
@@ -259,10 +289,7 @@ int socket_listen(uint32_t owner, uint16_t port, uint32_t backlog) {
     return (int)socket_handle(socket);
 }
 
-int socket_send(uint32_t owner, net_socket_t handle, const void *data, uint32_t bytes, bool close) {
-    struct socket *socket = socket_find(handle);
-    if (socket == NULL || socket->owner != owner || socket->state != SOCKET_CONNECTED || socket->pcb == NULL)
-        return -ESTALE;
+static int stream_send(struct socket *socket, const void *data, uint32_t bytes, bool close) {
     uint32_t queued = 0;
     while (queued < bytes) {
         uint32_t part = bytes - queued, room = tcp_sndbuf(socket->pcb);
@@ -292,6 +319,21 @@ int socket_send(uint32_t owner, net_socket_t handle, const void *data, uint32_t 
     return (int)queued;
 }
 
+int socket_send(uint32_t owner, const struct net_send *send, const void *data) {
+    struct socket *socket = socket_find(send->socket);
+    if (socket == NULL || socket->owner != owner || socket->pcb == NULL || socket->state == SOCKET_LISTENING)
+        return -ESTALE;
+    if (socket->state == SOCKET_CONNECTED)
+        return stream_send(socket, data, send->bytes, send->close != 0);
+    // Without a port: only close.
+    const int result = send->close != 0 && send->port == 0 ? 0 : datagram_send(socket, send, data);
+    if (send->close != 0 && result >= 0) {
+        socket_detach(socket, false);
+        socket_free(socket);
+    }
+    return result;
+}
+
 void sockets_output(void) {
     for (uint32_t i = 0; i < output_count; i++) {
         struct socket *socket = output_due[i];
@@ -315,7 +357,7 @@ static bool collect_frame(struct socket *socket, struct net_event *out) {
             // A lost piece of the stream: the connection cannot go on.
             socket_detach(socket, true);
             while (socket->rx_first != NULL) {
-                (void)pbuf_free(&socket_frame_unqueue(socket)->body.pbuf);
+                (void)pbuf_free(socket_frame_unqueue(socket)->held);
                 socket_event_delivered(socket);
             }
             if (!socket->has_ended) {
@@ -330,7 +372,7 @@ static bool collect_frame(struct socket *socket, struct net_event *out) {
     if (socket->pcb != NULL)
         tcp_recved(socket->pcb, (u16_t)frame->bytes); // may send a window update; never calls back
     socket_frame_unqueue(socket)->object = NULL; // the application's now
-    (void)pbuf_free(&frame->body.pbuf);
+    (void)pbuf_free(frame->held);
     socket_event_delivered(socket);
     return true;
 }
@@ -346,7 +388,9 @@ static uint32_t collect_socket(struct socket *socket, struct net_event *out, uin
         out[count++] = (struct net_event){ .kind = NET_ACCEPTED, .socket = socket_handle(socket),
                                            .listener = socket->listener };
     }
-    while (socket->rx_first != NULL && count < max && collect_frame(socket, &out[count])) {
+    while (socket->state == SOCKET_DATAGRAM && socket->rx_first != NULL && count < max && datagram_collect(socket, &out[count]))
+        count++;
+    while (socket->state == SOCKET_CONNECTED && socket->rx_first != NULL && count < max && collect_frame(socket, &out[count])) {
         has_answer = true;
         count++;
     }

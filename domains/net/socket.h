@@ -3,7 +3,7 @@
 
 // socket.h - handles, queues and events between lwIP's connections and the applications.
 //
-//   socket_listen, socket_send, socket_collect, sockets_output
+//   socket_listen, socket_bind, socket_send, socket_collect, sockets_output
 //   socket_pending        how many events wait for a thread
 //   socket_fresh_owners   the threads for which events appeared since it was last asked
 //
@@ -17,15 +17,18 @@
 #include <stdint.h>
 #include "net.h"
 
-// Frees the whole table; once, before anything else here. Does not fail.
+// Once, before anything else here. Does not fail.
 void socket_init(void);
 
 // See net_listen(). The port is free again when the thread that listened there has ended, or is owner itself: then the
 // application has restarted, and the old listener's connections are reset.
 int socket_listen(uint32_t owner, uint16_t port, uint32_t backlog);
 
-// Queues bytes of data, and closes after them. Returns how many were queued, or -ESTALE.
-int socket_send(uint32_t owner, net_socket_t handle, const void *data, uint32_t bytes, bool close);
+// See net_bind(); the port as with socket_listen().
+int socket_bind(uint32_t owner, uint16_t port);
+
+// What send, in private memory, asks for; its bytes are at data. Returns its result: see struct net_send.
+int socket_send(uint32_t owner, const struct net_send *send, const void *data);
 // Has lwIP send what socket_send() queued, once per connection.
 void sockets_output(void);
 

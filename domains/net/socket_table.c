@@ -3,40 +3,70 @@
 
 // socket_table.c - see socket_table.h; socket_pending() and socket_fresh_owners() are in socket.h.
 #include "socket_table.h"
+#include "alloc.h"
 #include "random.h"
 #include "socket.h"
 #include "string.h"
 
 #define GENERATION_MAX 0x7fff   // so that a handle is positive as an int
 
-struct socket sockets[SOCKETS_MAX];
+#define BLOCK_SOCKETS 64
+
+static struct socket *blocks[(SOCKETS_MAX + BLOCK_SOCKETS - 1) / BLOCK_SOCKETS];
 static struct socket *free_sockets;
-uint32_t sockets_free;
+static uint32_t free_count;
+uint32_t sockets_made;
 
 struct socket_owner socket_owners[THREAD_MAX];
 _Static_assert(THREAD_MAX <= 64, "one bit per owner");
 static uint64_t fresh_owners;
 
 net_socket_t socket_handle(const struct socket *socket) {
-    return (uint32_t)socket->generation << 16 | (uint32_t)(socket - sockets);
+    return (uint32_t)socket->generation << 16 | socket->index;
 }
 
 struct socket *socket_find(net_socket_t handle) {
     const uint32_t index = handle & 0xffff;
-    if (index >= SOCKETS_MAX || sockets[index].state == SOCKET_FREE || sockets[index].generation != handle >> 16)
+    if (index >= sockets_made)
         return NULL;
-    return &sockets[index];
+    struct socket *socket = socket_at(index);
+    return socket->state == SOCKET_FREE || socket->generation != handle >> 16 ? NULL : socket;
+}
+
+struct socket *socket_at(uint32_t index) { return &blocks[index / BLOCK_SOCKETS][index % BLOCK_SOCKETS]; }
+
+static bool make_block(void) {
+    if (sockets_made == SOCKETS_MAX)
+        return false;
+    struct socket *block = heap_zalloc(BLOCK_SOCKETS * sizeof(*block));
+    if (block == NULL)
+        return false;
+    blocks[sockets_made / BLOCK_SOCKETS] = block;
+    for (uint32_t i = 0; i < BLOCK_SOCKETS && sockets_made < SOCKETS_MAX; i++) {
+        block[i].index = sockets_made++;
+        // Not from 1: a handle of before a restart of this domain must not fit a new connection.
+        block[i].generation = (uint16_t)(net_random() % GENERATION_MAX + 1);
+        block[i].next = free_sockets;
+        free_sockets = &block[i];
+        free_count++;
+    }
+    return true;
+}
+
+bool socket_reserve(uint32_t count) {
+    while (free_count < count)
+        if (!make_block())
+            return false;
+    return true;
 }
 
 struct socket *socket_new(enum socket_state state, uint32_t owner) {
-    struct socket *socket = free_sockets;
-    if (socket == NULL)
+    if (!socket_reserve(1))
         return NULL;
+    struct socket *socket = free_sockets;
     free_sockets = socket->next;
-    sockets_free--;
-    const uint16_t generation = socket->generation;
-    memset(socket, 0, sizeof(*socket));
-    socket->generation = generation;
+    free_count--;
+    *socket = (struct socket){ .generation = socket->generation, .index = socket->index };
     socket->state = (uint8_t)state;
     socket->owner = (uint8_t)owner;
     return socket;
@@ -93,12 +123,21 @@ void socket_event_delivered(struct socket *socket) {
     socket_owners[socket->owner].events--;
 }
 
+void socket_frame_queue(struct socket *socket, struct rx_frame *frame, struct pbuf *held) {
+    frame->held = held;
+    *(socket->rx_last != NULL ? &socket->rx_last->next : &socket->rx_first) = frame;
+    socket->rx_last = frame;
+    socket->frames++;
+    socket_event_queued(socket);
+}
+
 struct rx_frame *socket_frame_unqueue(struct socket *socket) {
     struct rx_frame *frame = socket->rx_first;
     socket->rx_first = frame->next;
     if (socket->rx_first == NULL)
         socket->rx_last = NULL;
     frame->next = NULL;
+    socket->frames--;
     return frame;
 }
 
@@ -112,7 +151,7 @@ void socket_free(struct socket *socket) {
     if (socket->is_new)
         socket_accept_done(socket->listener);
     while (socket->rx_first != NULL)
-        (void)pbuf_free(&socket_frame_unqueue(socket)->body.pbuf);
+        (void)pbuf_free(socket_frame_unqueue(socket)->held);
     socket_resume(socket);
     if (socket->is_ready)
         socket_unready(socket);
@@ -122,17 +161,7 @@ void socket_free(struct socket *socket) {
     socket->generation = (uint16_t)(socket->generation % GENERATION_MAX + 1); // 1..GENERATION_MAX: a handle is never 0
     socket->next = free_sockets;
     free_sockets = socket;
-    sockets_free++;
-}
-
-void socket_table_init(void) {
-    for (uint32_t i = SOCKETS_MAX; i-- > 0;) {
-        // Not from 1: a handle of before a restart of this domain must not fit a new connection.
-        sockets[i].generation = (uint16_t)(net_random() % GENERATION_MAX + 1);
-        sockets[i].next = free_sockets;
-        free_sockets = &sockets[i];
-    }
-    sockets_free = SOCKETS_MAX;
+    free_count++;
 }
 
 uint32_t socket_pending(uint32_t owner) { return socket_owners[owner].events; }

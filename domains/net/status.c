@@ -25,9 +25,10 @@ int net_status(struct net_status *out) {
         .frames_in = link_counters.frames_in, .bytes_in = link_counters.bytes_in, .dropped_in = link_counters.dropped_in,
         .frames_out = link_counters.frames_out, .bytes_out = link_counters.bytes_out, .dropped_out = link_counters.dropped_out,
     };
-    for (uint32_t i = 0; i < SOCKETS_MAX; i++) {
-        status.connections += sockets[i].state == SOCKET_CONNECTED;
-        status.listeners += sockets[i].state == SOCKET_LISTENING;
+    for (uint32_t i = 0; i < sockets_made; i++) {
+        const uint8_t state = socket_at(i)->state;
+        status.connections += state == SOCKET_CONNECTED;
+        status.listeners += state == SOCKET_LISTENING || state == SOCKET_DATAGRAM;
     }
     if (link_event() >= 0)
         describe_interface(&status);

@@ -3,7 +3,7 @@
 
 // lwipopts.h - how lwIP (2.1 and 2.2) is built for the net domain.
 //
-// Raw API, run to completion under the component lock; TCP, ICMP echo and ARP over IPv4, nothing else. lwIP's own
+// Raw API, run to completion under the component lock; TCP, UDP, ICMP echo and ARP over IPv4, nothing else. lwIP's own
 // defaults are for microcontrollers, hence the sizes. Those that a user would change are in Kconfig.
 #ifndef NET_PORT_LWIPOPTS_H
 #define NET_PORT_LWIPOPTS_H
@@ -23,7 +23,7 @@
 #define LWIP_ETHERNET 1
 #define LWIP_ICMP 1
 #define LWIP_RAW 0
-#define LWIP_UDP 0
+#define LWIP_UDP 1
 #define LWIP_TCP 1
 #define LWIP_DHCP 0
 #define LWIP_DNS 0
