@@ -4,7 +4,7 @@
 // server.c - one round after the other: hand over a batch of replies, take a batch of events, execute.
 //
 // Replies of a round are gathered in one shared-heap object, at most one piece per connection, and cross to `net` in one
-// call together with the wish for events; received bytes arrive as objects of ours and are parsed where they lie.
+// call together with the wish for events; received bytes arrive as objects of ours.
 // Invariants: every object taken is freed in the round in which it came; whatever is read from the batch, which `net` and
 // everybody else can write, is read once and checked; a round never waits while the ready list holds a connection that can go on.
 #include "alloc.h"

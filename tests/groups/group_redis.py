@@ -143,6 +143,28 @@ def run_benchmark(running, pipeline):
         raise system.Failure(running.report(f"redis-benchmark: status {done.returncode}, missing {problems}, said {noise}"))
 
 
+# (name, arguments of redis-cli after -h and -p, what it prints somewhere): its own tools.
+TOOLS = [
+    ("--bigkeys", ["--bigkeys"], ["Sampled 2 keys in the keyspace!", 'Biggest   list found \'"big"\' has 3 items']),
+    ("--scan", ["--scan", "--pattern", "b?g"], ["big"]),
+    ("--latency", ["--raw", "--latency", "-i", "0.3"], ["0 "]),
+    ("-x", ["-x", "SET", "from-stdin"], ["OK"]),
+    ("MONITOR", ["MONITOR"], ["ERR unknown command 'MONITOR', with args beginning with: "]),
+    ("INFO", ["INFO", "clients", "KEYSPACE"], ["# Clients", "# Keyspace", "db0:keys=3,expires=0,avg_ttl=0"]),
+]
+
+
+def run_tools(running):
+    """Pieces of software that send what no person types."""
+    for words, wanted in ((["FLUSHALL"], "OK"), (["RPUSH", "big", "1", "2", "3"], "3"), (["SET", "small", "1"], "OK")):
+        equal("redis-cli " + " ".join(words), running.redis(*words), wanted)
+    for name, words, wanted in TOOLS:
+        done = running.command(["redis-cli", "-h", system.ADDRESS, "-p", str(system.PORT), *words], data="text", timeout=20)
+        missing = [text for text in wanted if text not in done.stdout]
+        if missing:
+            raise system.Failure(running.report(f"redis-cli {name}: no {missing} in\n{done.stdout}{done.stderr}"))
+
+
 class Shared:
     """The one system of a configuration: booted by the first case, stopped by the last."""
 
@@ -176,6 +198,7 @@ def cases():
             return ktap.Case(f"{config}: {name}", lambda: function(shared.get(), *arguments), skip)
         for name, steps in CLI:
             yield case("redis-cli " + name, run_cli, steps)
+        yield case("what redis-cli can do by itself", run_tools)
         yield case("nc inline", run_nc) if shutil.which("nc") else ktap.Case(f"{config}: nc inline", skip="nc is not installed")
         for pipeline in (1, 16):
             yield case(f"redis-benchmark default set, pipeline {pipeline}", run_benchmark, pipeline)
