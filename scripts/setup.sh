@@ -46,6 +46,12 @@ packages() {
 		netcat-openbsd
 		gdb
 		qemu-system-x86      # run, test on platform pc
+		grub-common          # make iso: grub-mkrescue, and what it calls
+		grub-pc-bin
+		grub-efi-amd64-bin
+		xorriso
+		mtools
+		ovmf                 # test: UEFI under QEMU
 	END
 }
 
