@@ -2,9 +2,11 @@
 # SPDX-FileCopyrightText: The Cloister authors
 """audit.py - what a built configuration says about itself, for the runners and the tests.
 
-Interface: domains(folder) -> [{name, id, pkey, stack_kib, heap_kib, components, data_start, data_bytes}], the monitor
-included and the nucleus not; domain(folder, name); domain_count(folder); load(folder) -> audit.json; symbol(folder, name) -> address.
-data_start is where the slots lie; data and bss follow. It comes from the image itself, not from a promise about it.
+Interface: domains(folder) -> [{name, id, pkey, stack_kib, heap_kib, persist_kib, components, data_start, data_bytes,
+persist_start, persist_bytes}], the monitor included and the nucleus not; domain(folder, name); domain_count(folder);
+load(folder) -> audit.json; symbol(folder, name) -> address.
+data_start is where the slots lie; data and bss follow; persistent data lies apart. This comes from the image itself, not from a
+promise about it.
 """
 import json
 import os
@@ -25,6 +27,8 @@ def domains(folder):
             data, bss = (elf.get_section_by_name(f".{kind}.{row['name']}") for kind in ("data", "bss"))
             end = max(section["sh_addr"] + section["sh_size"] for section in (data, bss) if section)
             row["data_start"], row["data_bytes"] = data["sh_addr"], end - data["sh_addr"]
+            kept = elf.get_section_by_name(f".persist.{row['name']}")
+            row["persist_start"], row["persist_bytes"] = (kept["sh_addr"], kept["sh_size"]) if kept else (0, 0)
     return rows
 
 

@@ -19,8 +19,9 @@ REFUSED = {
     ".tbss": "no domain has a thread pointer; index an array by thread_self() instead of __thread",
     ".init_array": "nothing runs constructors; use the component's init",
     ".fini_array": "nothing runs destructors",
-    ".persist": "data that survives a restart is not built yet; see CAVEATS.md",
 }
+# What PERSISTENT makes. The compiler knows this name, and refuses initial values in it; in a section of another name they would be lost.
+PERSISTENT = ".persistent.bss"
 TRANSPARENT = {"DW_TAG_typedef", "DW_TAG_const_type", "DW_TAG_volatile_type", "DW_TAG_restrict_type", "DW_TAG_atomic_type"}
 
 
@@ -55,6 +56,9 @@ def check_sections(elf, path):
         for prefix, reason in REFUSED.items():
             if section.name.startswith(prefix) and section["sh_size"]:
                 raise SystemExit(f"{os.path.basename(path)}: section {section.name}: {reason}")
+        if section.name.startswith(".persist") and section.name != PERSISTENT and section["sh_size"]:
+            raise SystemExit(f"{os.path.basename(path)}: section {section.name}: data that a restart keeps cannot have an initial value, "
+                             "for a restart would not bring it back; say PERSISTENT (core/include/persist.h) and let init set it")
 
 
 def signatures(path):

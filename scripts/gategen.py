@@ -80,6 +80,7 @@ class Domain:
     imports: set = field(default_factory=set)     # functions of other domains that its code uses
     local: set = field(default_factory=set)       # exports of its own that code of its other components (or lib) uses
     tokens: int = 0
+    persist_bytes: int = 0                        # layout.measure() finds it out
 
     @property
     def stack_kib(self):

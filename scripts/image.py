@@ -125,6 +125,7 @@ class Image:
         for domain in self.plan.domains:
             self.link_domain(domain)
         self.localise()
+        layout.measure(self.plan, lambda domain: self.path(f"{domain.name}.whole.o"))
         self.write("image.ld", layout.script(self.plan))
         self.link("pass1.elf")
         self.write("symbols.S", symbols.source(self.path("pass1.elf"), self.plan.map["TEXT_BASE"]))

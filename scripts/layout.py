@@ -2,14 +2,19 @@
 # SPDX-FileCopyrightText: The Cloister authors
 """layout.py - where everything lies in the image: linker script, address map, and the last step on the program headers.
 
-Interface: address_map(manifest) -> numbers of address_map_asm.h and slots_asm.h; script(plan) -> linker script; finish(path, plan).
+Interface: address_map(manifest) -> numbers of address_map_asm.h and slots_asm.h; measure(plan, path_of); script(plan) -> linker script;
+finish(path, plan).
 Domain data has its VMA in the domain window, but no loader may map it there: it is loaded once, read-only, as the pristine
 image (LMA), and the nucleus copies it. A linker cannot say "load at the LMA", so finish() rewrites those program headers.
 Invariant: physical address = virtual address - TEXT_BASE + base, for everything that is loaded (base is TEXT_BASE on host).
 """
 import struct
 
+from elftools.elf.elffile import ELFFile
+
 import objects
+from dwarf import PERSISTENT
+from prototypes import GateError
 
 PAGE = 0x1000
 DEBUG_SECTIONS = ("info abbrev line str line_str aranges ranges rnglists loc loclists frame macro types addr str_offsets").split()
@@ -32,6 +37,27 @@ def address_map(manifest):
     if manifest["platform"] == "pc":
         out.update(defines("layout_asm.h", ["PHYSICAL_BASE"], manifest, ["core/nucleus/pc"]))
     return out
+
+
+def pages(size):
+    return (size + PAGE - 1) // PAGE * PAGE
+
+
+def measure(plan, object_of):
+    """Each domain's persist_bytes, and whether the data of all domains fits into the window. object_of(domain): its linked object."""
+    needs = {}
+    for domain in plan.domains[1:]:
+        with open(object_of(domain), "rb") as file:
+            sections = [section for section in ELFFile(file).iter_sections() if section["sh_flags"] & 3 == 3]   # WRITE, ALLOC
+            domain.persist_bytes = pages(sum(section["sh_size"] for section in sections if section.name == PERSISTENT))
+            # data, bss and what is persistent; a hole behind each
+            needs[domain.name] = pages(sum(s["sh_size"] for s in sections if s.name != PERSISTENT)) + domain.persist_bytes + 3 * PAGE
+    room = plan.map["PUBLIC_BASE"] - plan.map["DOMAIN_BASE"]
+    if sum(needs.values()) > room:
+        largest = max(needs, key=needs.get)
+        raise GateError(f"the data of all domains does not fit into the {room // 1024} KiB that the address map has for it: "
+                        f"{largest} alone wants {needs[largest] // 1024} KiB, {plan.by_name[largest].persist_bytes // 1024} KiB of it persistent. "
+                        "Make its arrays smaller, or take them from its heap")
 
 
 # Platform pc: the 32-bit entry lies where the boot protocol loads it; the note names it.
@@ -99,7 +125,17 @@ class Script:
             self.add(f"  .bss.{name} (NOLOAD) : {{ {name}.o(.bss .bss.* COMMON) . = ALIGN({PAGE:#x}); }} :unmapped")
             self.add(f"  image_data_{name}_bytes = ADDR(.bss.{name}) + SIZEOF(.bss.{name}) - image_data_{name};")
             self.add(f"  . = . + {PAGE:#x};")     # a hole: running off one domain's data does not reach the next
+            self.persistent_data(domain)
         self.add("  image_end = pristine_cursor;")
+
+    def persistent_data(self, domain):
+        """Behind a hole as well: what runs off the data, and faults, has not touched what the restart after it keeps."""
+        name = domain.name
+        if not domain.persist_bytes:
+            self.add(f"  image_persist_{name} = 0;\n  image_persist_{name}_bytes = 0;")
+            return
+        self.add(f"  .persist.{name} ALIGN({PAGE:#x}) (NOLOAD) : {{ image_persist_{name} = .; {name}.o({PERSISTENT}) . = ALIGN({PAGE:#x}); }} :unmapped")
+        self.add(f"  image_persist_{name}_bytes = SIZEOF(.persist.{name});\n  . = . + {PAGE:#x};")
 
     def whole(self):
         pc = self.plan.manifest["platform"] == "pc"

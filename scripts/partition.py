@@ -33,12 +33,12 @@ def pairs(edges):
 def table(folder):
     data = audit.load(folder)
     yield f"{data['name']}: platform {data['platform']}, backend {data['backend']}"
-    rows = [("domain", "key", "components", "gates in", "gates out", "stack/thread", "heap")]
+    rows = [("domain", "key", "components", "gates in", "gates out", "stack/thread", "heap", "persistent")]
     for row in data["domains"]:
         incoming = [edge for edge in data["edges"] if edge["callee"] == row["name"]]
         outgoing = [edge for edge in data["edges"] if edge["caller"] == row["name"]]
         rows.append((row["name"], "-" if data["backend"] == "none" else str(row["pkey"]), " ".join(row["components"]),
-                     str(len(incoming)), str(len(outgoing)), f"{row['stack_kib']} KiB", f"{row['heap_kib']} KiB"))
+                     str(len(incoming)), str(len(outgoing)), f"{row['stack_kib']} KiB", f"{row['heap_kib']} KiB", f"{row['persist_kib']} KiB"))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         yield "  ".join(text.rjust(width) if column > 2 else text.ljust(width)
@@ -227,7 +227,8 @@ def draw(folder):
         picture.text(x, y + 24, name + (f"  (key {row['pkey']})" if data["backend"] == "mpk" else "  (no key)"), 15, "bold")
         members = shorten(" ".join(row["components"]), 34)
         picture.text(x, y + 43, members if row["components"] != [name] else "one component", 11, colour="#333333")
-        picture.text(x, y + 61, f"stack {row['stack_kib']} KiB, heap {row['heap_kib']} KiB", 11, colour="#555555")
+        kept = f", kept {row['persist_kib']} KiB" if row["persist_kib"] else ""
+        picture.text(x, y + 61, f"stack {row['stack_kib']} KiB, heap {row['heap_kib']} KiB{kept}", 11, colour="#555555")
         picture.text(x, y + 79, f"monitor: calls {count(name, 'monitor')}, is called by {count('monitor', name)}", 11,
                      colour="#555555")
     for index, (name, what) in enumerate((("monitor", "threads, events, owners of shared objects; starts every domain"),

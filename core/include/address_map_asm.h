@@ -4,7 +4,7 @@
 // address_map_asm.h - where everything lies; one map for both platforms, read by C, assembly and the linker script.
 //
 //   TEXT_BASE     text (key 0, execute-only) and read-only data (the domain's key), nucleus data (host), pristine images
-//   DOMAIN_BASE   per domain: slots (2 pages), data, bss      } one 2 GiB window with the text, so that
+//   DOMAIN_BASE   per domain: slots (2 pages), data, bss, persistent data } one 2 GiB window with the text, so that
 //   PUBLIC_BASE   key 15: struct public, owner table          } every gate and every domain is RIP-relative
 //   STACKS_BASE   STACK_AREA_BYTES per domain id, STACK_STRIDE per thread: [guard page][stack]
 //   HEAPS_BASE    HEAP_AREA_BYTES per domain id: the domain's private heap (only CONFIG'd bytes of it are mapped)

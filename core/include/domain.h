@@ -20,6 +20,7 @@ struct domain {
     uintptr_t slots;                        // == data_start
     uintptr_t data_start, data_bytes;       // slots, data and bss; page aligned
     uintptr_t pristine, pristine_bytes;     // initial bytes of [data_start, +pristine_bytes); the rest is zero
+    uintptr_t persist_start, persist_bytes; // PERSISTENT data (persist.h), page aligned: zero at boot, left alone by a restart; bytes may be 0
     uintptr_t heap_start, heap_bytes;       // private heap; bytes may be 0
     uint32_t stack_bytes;                   // per thread, below STACK_STRIDE - PAGE_BYTES
     uintptr_t resume, resume_end;           // its resume stub; 0 on backend none

@@ -31,6 +31,7 @@ static struct place place_of_domain(uint32_t d, uint64_t address) {
     uint64_t stacks = STACKS_BASE + d * (uint64_t)STACK_AREA_BYTES;
     if (is_in(address, domain->data_start, SLOTS_BYTES)) place.object = "slots";
     else if (is_in(address, domain->data_start, domain->data_bytes)) place.object = "data";
+    else if (is_in(address, domain->persist_start, domain->persist_bytes)) place.object = "persistent data";
     else if (is_in(address, domain->rodata_start, domain->rodata_bytes)) place.object = "rodata";
     else if (is_in(address, domain->heap_start, domain->heap_bytes)) place.object = "private heap";
     else if (is_in(address, domain->text_start, domain->text_bytes)) place.object = "text", place.key = 0;

@@ -75,11 +75,11 @@ class Domains(Command):
 
     def print(self, _):
         live = pkru()
-        rows = [("", "id", "domain", "key", "pkru", "text", "data", "heap bytes", "stack bytes")]
+        rows = [("", "id", "domain", "key", "pkru", "text", "data", "heap bytes", "persistent bytes", "stack bytes")]
         for number, row in enumerate(domains()):
             rows.append((">" if int(row["pkru"]) and int(row["pkru"]) == live else "", str(number), row["name"].string(), str(int(row["pkey"])),
                          f"{int(row['pkru']):#010x}", f"{int(row['text_start']):#x}", f"{int(row['data_start']):#x}",
-                         str(int(row["heap_bytes"])), str(int(row["stack_bytes"]))))
+                         str(int(row["heap_bytes"])), str(int(row["persist_bytes"])), str(int(row["stack_bytes"]))))
         show(rows)
 
 

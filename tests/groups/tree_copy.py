@@ -54,6 +54,7 @@ def make(config, fragments=(), further=()):
                *further]
     if fragments:
         command.append("FRAGMENTS=" + " ".join(fragments))
-    done = subprocess.run(command, env=system.outside_make(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    environment = {**system.outside_make(), "LC_ALL": "C"}   # the compiler's quotes follow the locale
+    done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, errors="replace", timeout=BUILD_TIMEOUT_SECONDS)
     return done.returncode, done.stdout

@@ -66,6 +66,7 @@ void memory_map(void) {
         const struct domain *domain = &domain_table[d];
         map_piece(domain->data_start, domain->data_bytes, domain->pkey, true);
         copy(alias(domain->data_start), (const void *)domain->pristine, domain->pristine_bytes);
+        map_piece(domain->persist_start, domain->persist_bytes, domain->pkey, false);
         map_piece(domain->heap_start, domain->heap_bytes, domain->pkey, false);
         for (uint32_t t = 0; t < THREAD_MAX; t++) {
             uint64_t top = STACKS_BASE + d * (uint64_t)STACK_AREA_BYTES + (t + 1) * (uint64_t)STACK_STRIDE;

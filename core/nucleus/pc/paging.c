@@ -82,6 +82,7 @@ static void domain_map(uint32_t id) {
     }
     image_map(domain->pristine, domain->pristine_bytes, PTE_NX);
     memory_map(domain->data_start, domain->data_bytes, domain->pkey);
+    memory_map(domain->persist_start, domain->persist_bytes, domain->pkey);
     memory_map(domain->heap_start, domain->heap_bytes, domain->pkey);
     for (uint32_t thread = 0; thread < THREAD_MAX; thread++)
         memory_map(stack_top(id, thread) - domain->stack_bytes, domain->stack_bytes, domain->pkey);
@@ -123,6 +124,7 @@ void *alias_checked(uintptr_t address, size_t bytes) {
         uintptr_t stack = address - STACKS_BASE;
         uint32_t thread = (uint32_t)(stack % STACK_AREA_BYTES / STACK_STRIDE);
         is_inside = is_within(address, bytes, domain->data_start, domain->data_bytes) ||
+                    is_within(address, bytes, domain->persist_start, domain->persist_bytes) ||
                     is_within(address, bytes, domain->heap_start, domain->heap_bytes) ||
                     (stack / STACK_AREA_BYTES == id && thread < THREAD_MAX &&
                      is_within(address, bytes, stack_top(id, thread) - domain->stack_bytes, domain->stack_bytes));
