@@ -8,21 +8,14 @@
 // One heap per domain, between domain_heap_start and domain_heap_end, under the domain's key; its components share it,
 // also when several threads run in the domain. Every call takes bounded time, whatever the heap's history.
 // Memory is aligned to 16 bytes. A restart of the domain empties the heap.
-// It does not hand memory to other domains: that is the shared heap (xheap.h).
+// It does not hand memory to other domains: that is the shared heap (xheap.h). Heaps over other memory: heap.h.
 // Source of the idea: TLSF (Masmano, Ripoll, Crespo, Real, ECRTS 2004).
 #ifndef LIB_ALLOC_H
 #define LIB_ALLOC_H
 
 #include <stddef.h>
 #include <stdint.h>
-
-struct heap_statistics {
-    size_t total_bytes;     // what the configuration gives the domain
-    size_t used_bytes;      // in live blocks, with their headers
-    size_t peak_bytes;      // the most that used_bytes ever was
-    size_t blocks;          // live blocks
-    uint64_t refused;       // allocations that found no room
-};
+#include "heap.h"
 
 // At least bytes bytes, contents unspecified; NULL when the heap has no such block. bytes 0 counts as 1.
 void *heap_alloc(size_t bytes);
@@ -36,7 +29,7 @@ void *heap_realloc(void *address, size_t bytes);
 void heap_free(void *address);
 // Usable bytes of a live block, at least those asked for. Faults like heap_free.
 size_t heap_room(const void *address);
-// What the heap holds now.
+// What the heap holds now; total_bytes is what the configuration gives the domain.
 struct heap_statistics heap_statistics(void);
 
 #endif
