@@ -7,6 +7,7 @@
 //
 // The tree grows at the root, when a write needs it, and goes with the last block. buffer may lie in the shared heap, where its
 // owner can change it: each byte is moved once, and nothing is decided by it.
+// Invariant: a block is whole before it is tied in, and nothing leads to it before it is freed.
 #include "ram.h"
 #include "string.h"
 
@@ -14,62 +15,111 @@ static uint64_t span(uint32_t height) { return (uint64_t)1 << (FAN_OUT_LOG * hei
 static uint64_t smaller(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 static char *block_find(const struct ram_contents *contents, uint64_t block) {
-    void *at = block < span(contents->height) ? contents->root : NULL;
-    for (uint32_t height = contents->height; height && at; height--)
+    uint32_t height = tree_height(contents);
+    void *at = block < span(height) ? tree_root(contents) : NULL;
+    for (; height && at; height--)
         at = ((void **)at)[(block >> (FAN_OUT_LOG * (height - 1))) % FAN_OUT];
     return at;
 }
 
-static void *block_new(struct ram_memory *memory, struct ram_contents *contents, bool zero) {
-    void *at = zero ? ram_zalloc(memory, BLOCK_BYTES) : ram_alloc(memory, BLOCK_BYTES);
+static void **index_new(struct heap *heap, struct ram_contents *contents) {
+    void **at = heap_zalloc_in(heap, BLOCK_BYTES);
     contents->blocks += at != NULL;
     return at;
 }
 
-// The data block, made when it is missing; its contents are unspecified when it is new and zero is false. NULL: no room.
-static char *block_make(struct ram_memory *memory, struct ram_contents *contents, uint64_t block, bool zero) {
-    for (; block >= span(contents->height); contents->height++) {
-        if (!contents->root)
+static void root_set(struct ram_contents *contents, void **root, uint32_t height) {
+    persist_barrier();
+    contents->tree = (char *)root + height;
+}
+
+// Where the data block is tied in, below index blocks that are made when they are missing. NULL: no room.
+static void **link_make(struct heap *heap, struct ram_contents *contents, uint64_t block) {
+    uint32_t height = tree_height(contents);
+    void **at = tree_root(contents);
+    for (; block >= span(height); height++) {
+        if (!at)
             continue;
-        void **above = block_new(memory, contents, true);
+        void **above = index_new(heap, contents);
         if (!above)
             return NULL;
-        above[0] = contents->root;
-        contents->root = above;
+        above[0] = at;
+        root_set(contents, above, height + 1);
+        at = above;
     }
-    void **link = &contents->root;
-    for (uint32_t height = contents->height; height; height--) {
-        if (!*link && !(*link = block_new(memory, contents, true)))
+    if (height == 0)
+        return &contents->tree;
+    if (!at) {
+        at = index_new(heap, contents);
+        if (!at)
             return NULL;
-        link = &((void **)*link)[(block >> (FAN_OUT_LOG * (height - 1))) % FAN_OUT];
+        root_set(contents, at, height);
     }
-    if (!*link)
-        *link = block_new(memory, contents, zero);
-    return *link;
+    for (; height > 1; height--) {
+        void **link = &at[(block >> (FAN_OUT_LOG * (height - 1))) % FAN_OUT];
+        if (!*link) {
+            void **below = index_new(heap, contents);
+            if (!below)
+                return NULL;
+            persist_barrier();
+            *link = below;
+        }
+        at = *link;
+    }
+    return &at[block % FAN_OUT];
 }
 
-// Frees the data blocks from first on, counted from the start of this subtree, and index blocks that become empty.
-static void subtree_cut(struct ram_memory *memory, struct ram_contents *contents, void **link, uint32_t height, uint64_t first) {
-    bool is_empty = height > 0 || first == 0;
-    if (!*link || first >= span(height))
-        return;
-    for (uint64_t i = 0; height && i < FAN_OUT; i++) {
-        void **child = &((void **)*link)[i];
+// Writes part of one block. False: no room.
+static bool block_write(struct heap *heap, struct ram_contents *contents, uint64_t offset, const void *buffer, size_t part) {
+    size_t inside = offset % BLOCK_BYTES;
+    void **link = link_make(heap, contents, offset / BLOCK_BYTES);
+    char *block = link ? *link : NULL;
+    if (block) {
+        memcpy(block + inside, buffer, part);
+        return true;
+    }
+    if (link)
+        block = part < BLOCK_BYTES ? heap_zalloc_in(heap, BLOCK_BYTES) : heap_alloc_in(heap, BLOCK_BYTES);
+    if (!block)
+        return false;
+    memcpy(block + inside, buffer, part);
+    persist_barrier();
+    *link = block;
+    contents->blocks++;
+    return true;
+}
+
+// Frees the data blocks from first on, counted from the start of this subtree, and index blocks that become empty. True: nothing is
+// left below at, which is the caller's to untie and free.
+static bool subtree_cut(struct heap *heap, struct ram_contents *contents, void **at, uint32_t height, uint64_t first) {
+    if (!height)
+        return first == 0;
+    bool is_empty = true;
+    for (uint64_t i = 0; i < FAN_OUT; i++) {
+        void *child = at[i];
         uint64_t start = i * span(height - 1);
-        subtree_cut(memory, contents, child, height - 1, first > start ? first - start : 0);
-        is_empty = is_empty && !*child;
+        if (child && first < start + span(height - 1) &&
+            subtree_cut(heap, contents, child, height - 1, first > start ? first - start : 0)) {
+            at[i] = NULL;
+            persist_barrier();
+            heap_free_in(heap, child);
+            contents->blocks--;
+        }
+        is_empty = is_empty && !at[i];
     }
-    if (is_empty) {
-        ram_free(memory, *link, BLOCK_BYTES);
-        contents->blocks--;
-        *link = NULL;
-    }
+    return is_empty;
 }
 
-static void cut(struct ram_memory *memory, struct ram_contents *contents, uint64_t bytes) {
-    subtree_cut(memory, contents, &contents->root, contents->height, (bytes + BLOCK_BYTES - 1) / BLOCK_BYTES);
-    if (!contents->root)
-        contents->height = 0;
+static void cut(struct heap *heap, struct ram_contents *contents, uint64_t bytes) {
+    uint64_t first = (bytes + BLOCK_BYTES - 1) / BLOCK_BYTES;
+    uint32_t height = tree_height(contents);
+    void **root = tree_root(contents);
+    if (root && first < span(height) && subtree_cut(heap, contents, root, height, first)) {
+        contents->tree = NULL;
+        persist_barrier();
+        heap_free_in(heap, root);
+        contents->blocks--;
+    }
 }
 
 size_t contents_read(const struct ram_contents *contents, uint64_t offset, void *buffer, size_t bytes) {
@@ -88,29 +138,33 @@ size_t contents_read(const struct ram_contents *contents, uint64_t offset, void 
     return bytes;
 }
 
-int64_t contents_write(struct ram_memory *memory, struct ram_contents *contents, uint64_t offset, const void *buffer, size_t bytes) {
+int64_t contents_write(struct heap *heap, struct ram_contents *contents, uint64_t offset, const void *buffer, size_t bytes) {
     size_t done = 0;
     for (size_t part; done < bytes; done += part) {
-        size_t inside = (offset + done) % BLOCK_BYTES;
-        part = smaller(bytes - done, BLOCK_BYTES - inside);
-        char *block = block_make(memory, contents, (offset + done) / BLOCK_BYTES, part < BLOCK_BYTES);
-        if (!block)
+        part = smaller(bytes - done, BLOCK_BYTES - (offset + done) % BLOCK_BYTES);
+        if (!block_write(heap, contents, offset + done, (const char *)buffer + done, part))
             break;
-        memcpy(block + inside, (const char *)buffer + done, part);
     }
+    persist_barrier();
     if (done && offset + done > contents->bytes)
-        contents->bytes = offset + done;
+        contents->bytes = offset + done; // the commit point of what lies beyond the old end
     if (done < bytes)
-        cut(memory, contents, contents->bytes); // index blocks that were made for nothing
+        cut(heap, contents, contents->bytes); // index blocks that were made for nothing
     return done || !bytes ? (int64_t)done : -ENOSPC;
 }
 
-void contents_resize(struct ram_memory *memory, struct ram_contents *contents, uint64_t bytes) {
-    if (bytes < contents->bytes) {
-        cut(memory, contents, bytes);
-        char *last = bytes % BLOCK_BYTES ? block_find(contents, bytes / BLOCK_BYTES) : NULL;
-        if (last)
-            memset(last + bytes % BLOCK_BYTES, 0, BLOCK_BYTES - bytes % BLOCK_BYTES);
-    }
-    contents->bytes = bytes;
+void contents_trim(struct heap *heap, struct ram_contents *contents) {
+    size_t inside = contents->bytes % BLOCK_BYTES;
+    cut(heap, contents, contents->bytes);
+    char *last = inside ? block_find(contents, contents->bytes / BLOCK_BYTES) : NULL;
+    if (last)
+        memset(last + inside, 0, BLOCK_BYTES - inside);
+}
+
+void contents_resize(struct heap *heap, struct ram_contents *contents, uint64_t bytes) {
+    bool is_shrinking = bytes < contents->bytes;
+    contents->bytes = bytes; // the commit point
+    persist_barrier();
+    if (is_shrinking)
+        contents_trim(heap, contents);
 }

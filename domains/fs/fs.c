@@ -4,6 +4,7 @@
 // fs.c - names: open, close, describe, remove, rename; see fs.h. handle.c does the rest.
 //
 // Every path function follows the path to its last name, holds what it found, acts, and drops what it held.
+#include "log.h"
 #include "public.h"
 #include "state.h"
 #include "string.h"
@@ -11,18 +12,29 @@
 #define FLAGS_ALL (FS_READ | FS_WRITE | FS_CREATE | FS_EXCLUSIVE | FS_TRUNCATE | FS_APPEND | FS_DIRECTORY)
 
 struct fs_state fs_state;
+PERSISTENT struct fs_kept fs_kept;
+
+// Old handles are stale: each slot counts on, from where the generation before was if that is known, else from far away of it.
+static void generations_renew(uint32_t generation, int persist_valid) {
+    for (uint32_t i = 0; i < FS_OPEN_MAX; i++) {
+        uint32_t last = persist_valid ? fs_kept.generations[i] : generation * 4099u;
+        fs_kept.generations[i] = (uint16_t)(1 + last % GENERATION_MAX);
+    }
+}
 
 int fs_init(uint32_t generation, int persist_valid) {
-    (void)persist_valid;
+    const struct ram_memory memory = {fs_kept.region, sizeof(fs_kept.region), fs_kept.map};
+    const uint64_t seed[2] = {public_area.boot_random[0] ^ __builtin_ia32_rdtsc(), public_area.boot_random[1] ^ generation};
+    struct ram *ram = &fs_state.ram;
     memset(&fs_state, 0, sizeof(fs_state));
-    int result = ram_open(&fs_state.ram, (size_t)CONFIG_FS_HEAP_KIB * 1024,
-                          public_area.boot_random[0] ^ __builtin_ia32_rdtsc(), public_area.boot_random[1] ^ generation);
-    if (result < 0)
-        return result;
-    // Far from those of the generation before, so that old handles are stale.
-    for (uint32_t i = 0; i < FS_OPEN_MAX; i++)
-        fs_state.files[i].generation = (uint16_t)(1 + generation * 4099u % GENERATION_MAX);
-    return vfs_mount(&fs_state.vfs, &fs_state.ram.mount, NULL);
+    generations_renew(generation, persist_valid);
+    const char *why = persist_valid ? ram_reopen(ram, &fs_kept.ram, &memory, seed) : NULL;
+    int result = why || !persist_valid ? ram_open(ram, &fs_kept.ram, &memory, seed) : 0;
+    if (why)
+        log_line("fs: starting empty, for what was kept is not consistent: %s", why);
+    else if (persist_valid)
+        log_line("fs: kept %lu files and directories, %lu bytes", ram->nodes, heap_statistics_in(&ram->heap).used_bytes);
+    return result < 0 ? result : vfs_mount(&fs_state.vfs, &ram->mount, NULL);
 }
 
 void fs_end(void) { ram_close(&fs_state.ram); }
@@ -82,7 +94,7 @@ int fs_open(const char *path, size_t path_bytes, uint32_t flags) {
     open->flags = flags | (flags & FS_DIRECTORY ? FS_READ : 0);
     fs_state.next = (uint32_t)slot + 1;
     fs_state.open_handles++;
-    return open->generation << 16 | slot;
+    return fs_kept.generations[slot] << 16 | slot;
 }
 
 int fs_close(fs_file_t file) {
@@ -92,7 +104,7 @@ int fs_close(fs_file_t file) {
         return result;
     node_drop(open->node);
     open->node = NULL;
-    open->generation = open->generation == GENERATION_MAX ? 1 : (uint16_t)(open->generation + 1);
+    fs_kept.generations[file & 0xffff] = (uint16_t)(1 + fs_kept.generations[file & 0xffff] % GENERATION_MAX);
     fs_state.open_handles--;
     return 0;
 }
@@ -216,7 +228,8 @@ int fs_rename(const char *from, size_t from_bytes, const char *to, size_t to_byt
 int fs_statistics(struct fs_statistics *out) {
     if (!out)
         return -EFAULT;
-    struct fs_statistics statistics = {.used_bytes = fs_state.ram.memory.used_bytes, .limit_bytes = fs_state.ram.memory.limit_bytes,
+    struct heap_statistics heap = heap_statistics_in(&fs_state.ram.heap);
+    struct fs_statistics statistics = {.used_bytes = heap.used_bytes, .limit_bytes = heap.total_bytes,
                                        .nodes = fs_state.ram.nodes, .open_handles = fs_state.open_handles};
     memcpy(out, &statistics, sizeof(statistics));
     return 0;

@@ -22,14 +22,15 @@
 //   -ENAMETOOLONG  a name is longer than FS_NAME_MAX, or the path longer than FS_PATH_MAX (-E2BIG: than COPY_MAX)
 // and every function that takes a handle with
 //   -EBADF         it is no handle, or was not opened for this
-//   -ESTALE        it was closed, or the file system was restarted
+//   -ESTALE        it was closed, or fs was restarted
 // Every function that lends memory fails with -EFAULT for NULL (unless nothing is to cross). An error changes nothing,
 // but for the contents of lend_out memory, which are unspecified beyond what a result says.
 //
 // A handle is generation << 16 | index. It belongs to nobody: a domain that calls fs can use, or guess, the handles of
 // others, as it can open every path. Serial: one caller at a time, in every placement. No function blocks for longer.
-// Invariant: after any error, -ENOSPC included, every file and directory is as it was before the call.
-// It does not survive a restart: everything is lost (CAVEATS.md).
+// Invariant: after any error, -ENOSPC included, every file and directory is as it was before the call. After a restart in the middle
+// of a call, which the caller sees as -EDOMAINDEAD, they are as before or as after it; of a write, that holds for each block of 4 KiB.
+// Files survive a restart of fs, handles do not. Nothing survives the end of the system.
 // Source of the idea: POSIX.1-2017; the batched, cursor-addressed readdir is that of getdents(2) and NFS.
 #ifndef FS_H
 #define FS_H
@@ -85,7 +86,10 @@ struct fs_statistics {
     uint64_t open_handles;
 };
 
-// Called by the monitor at boot and after every restart: an empty file system. Returns 0; -ENOMEM when FS_HEAP_KIB is too small for one.
+// Called by the monitor at boot and after every restart. With persist_valid 0 the file system is empty. With 1 it has the files that the
+// generation before left, after they were checked; when they are not consistent it is empty, and a line says why. No handle is open, and
+// all old ones are -ESTALE. Returns 0; -ENOMEM when FS_FILES_KIB is too small for a file system. Takes time in proportion to the memory
+// that the files take.
 GATE(fs) int fs_init(uint32_t generation, int persist_valid);
 
 // Opens what path names, and returns the handle; its position is 0. flags: of enum fs_open_flag, at least one of FS_READ,

@@ -13,7 +13,7 @@ int handle_find(fs_file_t handle, struct open_file **out) {
     if (handle < 0 || (handle & 0xffff) >= FS_OPEN_MAX || handle >> 16 == 0)
         return -EBADF;
     *out = &fs_state.files[handle & 0xffff];
-    return (*out)->node && (*out)->generation == handle >> 16 ? 0 : -ESTALE;
+    return (*out)->node && fs_kept.generations[handle & 0xffff] == handle >> 16 ? 0 : -ESTALE;
 }
 
 int handle_find_file(fs_file_t handle, uint32_t access, struct open_file **out) {

@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// ram.c - the operations of the file system in memory, see ram.h.
+// ram.c - the operations of the file system in memory, see ram.h. keep.c opens one again after a restart.
 #include "clock.h"
 #include "invariant.h"
 #include "ram.h"
 #include "string.h"
 
-static struct ram_node *ram_node(struct fs_node *node) { return (struct ram_node *)node; }
-
 static struct ram_node *node_new(struct ram *ram, uint32_t type) {
-    struct ram_node *node = ram_zalloc(&ram->memory, sizeof(*node));
+    struct ram_node *node = heap_zalloc_in(&ram->heap, sizeof(*node));
     if (!node)
         return NULL;
     node->node = (struct fs_node){.mount = &ram->mount, .type = type};
-    node->number = ++ram->last_number;
+    node->number = ++ram->kept->last_number;
     node->modified_ns = time_wall_ns();
     ram->nodes++;
     return node;
@@ -22,25 +20,25 @@ static struct ram_node *node_new(struct ram *ram, uint32_t type) {
 
 static void node_free(struct ram *ram, struct ram_node *node) {
     if (node->node.type == FS_TYPE_FILE)
-        contents_resize(&ram->memory, &node->contents, 0);
-    ram_free(&ram->memory, node, sizeof(*node));
+        contents_resize(&ram->heap, &node->contents, 0);
+    heap_free_in(&ram->heap, node);
     ram->nodes--;
 }
 
 static void touch(struct ram_node *node) { node->modified_ns = time_wall_ns(); }
 
 static int ram_lookup(struct fs_node *directory, const char *name, size_t bytes, struct fs_node **out) {
-    struct ram_node *found = directory_find(ram_of(directory), ram_node(directory), name, bytes);
+    struct ram_entry *found = directory_find(ram_of(directory), ram_node(directory), name, bytes);
     if (!found)
         return -ENOENT;
-    *out = &found->node;
+    *out = &found->node->node;
     node_hold(*out);
     return 0;
 }
 
 static void ram_parent(struct fs_node *directory, struct fs_node **out) {
-    invariant(ram_node(directory)->parent);
-    *out = &ram_node(directory)->parent->node;
+    invariant(ram_node(directory)->entry);
+    *out = &ram_node(directory)->entry->directory->node;
     node_hold(*out);
 }
 
@@ -65,7 +63,7 @@ static bool has_entries(struct ram_node *node) { return node->node.type == FS_TY
 static int ram_remove(struct fs_node *node) {
     if (has_entries(ram_node(node)))
         return -ENOTEMPTY;
-    touch(ram_node(node)->parent);
+    touch(ram_node(node)->entry->directory);
     directory_remove(ram_of(node), ram_node(node));
     return 0;
 }
@@ -73,7 +71,7 @@ static int ram_remove(struct fs_node *node) {
 static int ram_rename(struct fs_node *node, struct fs_node *directory, const char *name, size_t bytes, struct fs_node *replaced) {
     if (replaced && has_entries(ram_node(replaced)))
         return -ENOTEMPTY;
-    struct ram_node *old_parent = ram_node(node)->parent;
+    struct ram_node *old_parent = ram_node(node)->entry->directory;
     if (replaced) {
         directory_replace(ram_of(node), ram_node(node), ram_node(replaced));
     } else {
@@ -91,14 +89,14 @@ static int64_t ram_read(struct fs_node *file, uint64_t offset, void *buffer, siz
 }
 
 static int64_t ram_write(struct fs_node *file, uint64_t offset, const void *buffer, size_t bytes) {
-    int64_t written = contents_write(&ram_of(file)->memory, &ram_node(file)->contents, offset, buffer, bytes);
+    int64_t written = contents_write(&ram_of(file)->heap, &ram_node(file)->contents, offset, buffer, bytes);
     if (written > 0)
         touch(ram_node(file));
     return written;
 }
 
 static int ram_truncate(struct fs_node *file, uint64_t bytes) {
-    contents_resize(&ram_of(file)->memory, &ram_node(file)->contents, bytes);
+    contents_resize(&ram_of(file)->heap, &ram_node(file)->contents, bytes);
     touch(ram_node(file));
     return 0;
 }
@@ -114,12 +112,12 @@ static int ram_next(struct fs_node *directory, uint64_t cursor, struct fs_entry 
         cursor++;
     if (cursor >= entries->used)
         return 0;
-    const struct ram_node *node = entries->slots[cursor];
+    const struct ram_entry *found = entries->slots[cursor];
     entry->cursor = cursor + 1;
-    entry->number = node->number;
-    entry->type = node->node.type;
-    entry->name_bytes = node->name_bytes;
-    memcpy(entry->name, node->name, node->name_bytes);
+    entry->number = found->node->number;
+    entry->type = found->node->node.type;
+    entry->name_bytes = found->name_bytes;
+    memcpy(entry->name, found->name, found->name_bytes);
     return 1;
 }
 
@@ -134,19 +132,25 @@ static void ram_stat(struct fs_node *node, struct fs_stat *out) {
 }
 
 static void ram_release(struct fs_node *node) {
-    if (!ram_node(node)->parent)
+    if (!ram_node(node)->entry && node != node->mount->root)
         node_free(ram_of(node), ram_node(node));
 }
 
-static const struct fs_operations operations = {
+const struct fs_operations ram_operations = {
     .lookup = ram_lookup, .parent = ram_parent, .create = ram_create, .remove = ram_remove, .rename = ram_rename,
     .read = ram_read, .write = ram_write, .truncate = ram_truncate, .sync = ram_sync, .next = ram_next,
     .stat = ram_stat, .release = ram_release,
 };
 
-int ram_open(struct ram *ram, size_t limit_bytes, uint64_t seed0, uint64_t seed1) {
-    *ram = (struct ram){.mount.operations = &operations, .memory.limit_bytes = limit_bytes, .seed = {seed0, seed1}};
-    int result = directory_open(ram);
+int ram_open(struct ram *ram, struct ram_kept *kept, const struct ram_memory *memory, const uint64_t seed[2]) {
+    *ram = (struct ram){.mount.operations = &ram_operations, .kept = kept, .seed = {seed[0], seed[1]}};
+    kept->layout = 0; // what lies there is nobody's any more
+    persist_barrier();
+    kept->leaving = NULL;
+    kept->last_number = 0;
+    kept->attempts = 0;
+    heap_open(&ram->heap, memory->region, memory->bytes);
+    int result = directory_open(ram, 0);
     if (result < 0)
         return result;
     struct ram_node *root = node_new(ram, FS_TYPE_DIRECTORY);
@@ -154,8 +158,10 @@ int ram_open(struct ram *ram, size_t limit_bytes, uint64_t seed0, uint64_t seed1
         directory_close(ram);
         return -ENOMEM;
     }
-    root->parent = root;
     ram->mount.root = &root->node;
+    kept->root = root;
+    persist_barrier();
+    kept->layout = RAM_LAYOUT; // the commit point
     return 0;
 }
 
@@ -164,16 +170,17 @@ void ram_close(struct ram *ram) {
     struct ram_node *root = ram_node(ram->mount.root), *at = root;
     for (;;) {
         if (has_entries(at)) {
-            at = at->entries.slots[at->entries.used - 1];
+            at = at->entries.slots[at->entries.used - 1]->node;
             continue;
         }
         if (at == root)
             break;
-        struct ram_node *parent = at->parent;
+        struct ram_node *parent = at->entry->directory;
         directory_remove(ram, at);
         node_free(ram, at);
         at = parent;
     }
     node_free(ram, root);
     directory_close(ram);
+    ram->kept->layout = 0;
 }

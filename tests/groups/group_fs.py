@@ -1,25 +1,40 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # SPDX-FileCopyrightText: The Cloister authors
-"""group_fs.py - fs used through real gates and as function calls, until it is full (tests/components/fsuser)."""
+"""group_fs.py - fs used through real gates and as function calls, until it is full, and started again (tests/components/fsuser);
+and its persistent memory: where it lies, that it takes no room in the image, and none in memory before it is used."""
 import os
 import re
+import shutil
+import struct
 
+from elftools.elf.elffile import ELFFile
+
+import audit
 import common
+import group_pc
 import ktap
 from common import check, equal
 
 CONFIG = "tests/configs/fs_defconfig"
 TIMEOUT_SECONDS = 60
-LEAST_CHECKS = 90
+LEAST_CHECKS = 110
+FILES_KIB = 65536             # domains/fs/Kconfig: the default
+IDLE_KIB_MAX = 16384          # what the domains' memory may take before anybody uses a file
+# struct domain (core/include/domain.h): name, key and rights, four pairs, slots, the pairs data, pristine, persist, heap, ...
+DOMAIN_ROW = struct.Struct("<QII4QQ2Q2Q2Q2QI4x2Q")
+
+
+def variant(name, settings=""):
+    """A fragment with a name of its own, so that several images can stand side by side."""
+    os.makedirs(common.TEST_OUT, exist_ok=True)
+    path = os.path.join(common.TEST_OUT, f"{name}.config")
+    with open(path, "w", encoding="utf-8") as out:
+        out.write(f'CONFIG_NAME="{name}"\n{settings}')
+    return path
 
 
 def variant_without_keys():
-    """none.config, and a name of its own, so that both images can stand side by side."""
-    os.makedirs(common.TEST_OUT, exist_ok=True)
-    name = os.path.join(common.TEST_OUT, "fs-none.config")
-    with open(name, "w", encoding="utf-8") as out:
-        out.write('CONFIG_NAME="fs-none"\n')
-    return "tests/configs/none.config", name
+    return "tests/configs/none.config", variant("fs-none")
 
 
 def run(fragments=()):
@@ -33,6 +48,70 @@ def run(fragments=()):
     return f"{found[1]} checks"
 
 
+def tables(folder):
+    """{domain: (persist_start, persist_bytes)}, from each copy of the table in the image."""
+    with open(os.path.join(folder, "cloister.elf"), "rb") as image:
+        elf = ELFFile(image)
+        sections = [s for s in elf.iter_sections() if s["sh_type"] == "SHT_PROGBITS" and s["sh_flags"] & 2]
+
+        def read(address, count):
+            section = next(s for s in sections if s["sh_addr"] <= address < s["sh_addr"] + s["sh_size"])
+            return section.data()[address - section["sh_addr"]:][:count]
+        for symbol in elf.get_section_by_name(".symtab").iter_symbols():
+            if symbol.name == "domain_table":
+                rows = DOMAIN_ROW.iter_unpack(read(symbol["st_value"], symbol["st_size"]))
+                yield {read(row[0], 32).split(b"\0")[0].decode(): row[12:14] for row in rows}
+
+
+def section(fragments, domain):
+    folder = common.image(CONFIG, fragments=fragments)
+    rows = {row["name"]: (row["persist_start"], row["persist_bytes"]) for row in audit.domains(folder)}
+    start, size = rows[domain]
+    check(FILES_KIB * 1024 < size < FILES_KIB * 1024 * 1.01 and start % 4096 == 0 and size % 4096 == 0, f"{size} bytes at {start:#x}")
+    whose = audit.domain(folder, domain)
+    check(start > whose["data_start"] + whose["data_bytes"], "no hole between the data and what is persistent")
+    copies = list(tables(folder))
+    check(len(copies) == 2, f"{len(copies)} tables")
+    for table in copies:
+        equal("table", {name: pair if pair[1] else (0, 0) for name, pair in table.items() if name != "nucleus"}, rows)
+    with open(os.path.join(folder, "cloister.elf"), "rb") as image:
+        elf = ELFFile(image)
+        kept = elf.get_section_by_name(f".persist.{domain}")
+        equal("type of the section", kept["sh_type"], "SHT_NOBITS")
+        check(not any(s["p_vaddr"] < start + size and s["p_vaddr"] + s["p_memsz"] > start for s in elf.iter_segments()),
+              "a segment would load it")
+    return f"{size // 1024} KiB at {start:#x}"
+
+
+def no_room_in_the_image():
+    sizes = [os.path.getsize(os.path.join(common.image(CONFIG, fragments=fragments), "cloister.elf"))
+             for fragments in ((), (variant("fs-small", "CONFIG_FS_FILES_KIB=64\n"),))]
+    check(abs(sizes[0] - sizes[1]) < 4096, f"the image has {sizes[0]} bytes with {FILES_KIB} KiB for files, {sizes[1]} with 64")
+    return f"{sizes[0]} bytes"
+
+
+def idle_memory():
+    folder = common.image(CONFIG, fragments=(variant("fs-idle", "# CONFIG_FSUSER is not set\nCONFIG_TIME=y\n"),))
+    with common.system.System(os.path.join(folder, "cloister.elf"), network=False) as running:
+        running.wait_ready()
+        with open(f"/proc/{running.process.pid}/status", encoding="ascii") as text:
+            shared = int(re.search(r"^RssShmem:\s+(\d+) kB", text.read(), re.M)[1])
+    check(shared < IDLE_KIB_MAX, f"{shared} KiB of domain memory in use at idle")
+    return f"{shared} KiB in use at idle"
+
+
+def run_on_pc():
+    status, lines = group_pc.boot(["exit=thread"], CONFIG, (variant("fs-bare", "CONFIG_FS_FILES_KIB=4096\n"),))
+    check(any(re.match(r"FSUSER end checks=\d+ wrong=0", line) for line in lines), common.tail(lines))
+    equal("exit status", status, 0)
+
+
 def cases():
     yield ktap.Case("fs through gates", run, common.skip_of(mpk=True, network=False))
     yield ktap.Case("fs as function calls", lambda: run(variant_without_keys()), common.skip_of(mpk=False, network=False))
+    yield ktap.Case("fs through gates, on pc", run_on_pc,
+                    None if shutil.which("qemu-system-x86_64") else "qemu-system-x86_64 is not installed")
+    yield ktap.Case("persistent memory is where the tables say", lambda: section((), "fs"))
+    yield ktap.Case("persistent memory is where the tables say, without keys", lambda: section(variant_without_keys(), "system"))
+    yield ktap.Case("persistent memory takes no room in the image", no_room_in_the_image)
+    yield ktap.Case("persistent memory takes none before it is used", idle_memory, common.skip_of(mpk=True, network=False))

@@ -17,9 +17,9 @@ TIMEOUT_SECONDS = 120
 PING_THREAD = 1  # the first that the monitor starts after the boot thread, 0
 
 
-def boot(arguments):
+def boot(arguments, config=CONFIG, fragments=()):
     """(exit status of the system, console lines)"""
-    elf = os.path.join(common.image(CONFIG, platform="pc"), "cloister.elf")
+    elf = os.path.join(common.image(config, fragments=fragments, platform="pc"), "cloister.elf")
     command = ["timeout", "--kill-after=5", str(TIMEOUT_SECONDS), "qemu-system-x86_64", "-M", "q35", "-accel", "tcg",
                "-cpu", "max", "-m", "512", "-nodefaults", "-display", "none", "-serial", "stdio", "-no-reboot", "-kernel", elf,
                "-append", " ".join(arguments), "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]

@@ -44,7 +44,7 @@ static inline int fs_finish(void **state) {
     assert_int_equal(fs_state.ram.mount.root->references, 1);
     fs_end();
     assert_int_equal(fs_state.ram.nodes, 0);
-    assert_int_equal(fs_state.ram.memory.used_bytes, 0);
+    assert_int_equal(fs_state.ram.heap.statistics.used_bytes, 0);
     assert_int_equal(fake_heap_used, 0);
     return 0;
 }

@@ -244,12 +244,12 @@ static void full_file_system_works_on(void **state) {
     int64_t written, total = 0;
     put_file("/small", "old");
     put_file("/new", "new");
-    size_t used = fs_state.ram.memory.used_bytes;
+    size_t used = fs_state.ram.heap.statistics.used_bytes;
     int file = open_path("/big", FS_READ | FS_WRITE | FS_CREATE);
     while ((written = fs_write(file, block, sizeof(block))) > 0)
         total += written;
     assert_int_equal(written, -ENOSPC);
-    assert_true(total > (8 << 20) * 95 / 100); // of what CONFIG_FS_HEAP_KIB gives
+    assert_true(total > (8 << 20) * 95 / 100); // of what CONFIG_FS_FILES_KIB gives
     assert_int_equal(fs_fstat(file, &stat), 0);
     assert_int_equal(stat.bytes, total);
     while (make_directory("/x") == 0 && rename_path("/x", "/y") == 0 && remove_directory("/y") == 0 && fs_write(file, block, 1) > 0) {}
@@ -261,13 +261,13 @@ static void full_file_system_works_on(void **state) {
     assert_int_equal(fs_close(file), 0);
     assert_int_equal(unlink_path("/big"), 0);
     (void)remove_directory("/x"); // if it came to be
-    assert_true(fs_state.ram.memory.used_bytes <= used);
+    assert_true(fs_state.ram.heap.statistics.used_bytes <= used);
 }
 
 static void holds_64_mib(void **state) {
     (void)state;
     static uint64_t data[FS_IO_MAX / 8];
-    fs_state.ram.memory.limit_bytes = 65 << 20;
+    fs_state.ram.heap.statistics.total_bytes = 65 << 20;
     int file = open_path("/large", FS_READ | FS_WRITE | FS_CREATE);
     for (uint64_t at = 0; at < 64 << 20; at += FS_IO_MAX) {
         for (size_t i = 0; i < FS_IO_MAX / 8; i++)

@@ -147,13 +147,14 @@ static void readdir_sees_all_once(void **state) {
 static void second_file_system_is_mounted(void **state) {
     (void)state;
     struct ram other;
+    static struct ram_kept kept;
     struct fs_node *covered;
     struct path_end end;
     assert_int_equal(make_directory("/m"), 0);
     assert_int_equal(path_follow(&fs_state.vfs, "/m", 2, &end), 0);
     assert_int_equal(path_last(&fs_state.vfs, &end, &covered), 0);
     node_drop(end.directory);
-    assert_int_equal(ram_open(&other, 1 << 20, 1, 2), 0);
+    assert_int_equal(ram_open(&other, &kept, &(struct ram_memory){.bytes = 1 << 20}, (const uint64_t[]){1, 2}), 0);
     assert_int_equal(vfs_mount(&fs_state.vfs, &other.mount, covered), 0);
     assert_int_equal(vfs_mount(&fs_state.vfs, &other.mount, covered), -EBUSY);
     put_file("/m/x", "inside");

@@ -11,20 +11,24 @@
 O ?= build
 comma := ,
 unit := $(O)/unit
-unit-tests := alloc boot command connection console discipline format fs fs_names fs_model real resp redis sched shell snapshot store string
+unit-tests := alloc boot command connection console discipline format fs fs_names fs_model fs_keep fs_stop heap real resp redis sched shell snapshot store string
 
-kv-pure := $(filter-out domains/kv/server.c,$(wildcard domains/kv/*.c)) $(wildcard domains/fs/*.c) lib/format.c tests/unit/fake_services.c
+kv-pure := $(filter-out domains/kv/server.c,$(wildcard domains/kv/*.c)) $(wildcard domains/fs/*.c) lib/heap_salvage.c lib/format.c tests/unit/fake_services.c
 test-alloc-src := lib/alloc.c
+test-heap-src := lib/heap.c lib/heap_salvage.c
 test-boot-src := lib/boot.c
 test-command-src := $(kv-pure) tests/unit/fake_heap.c
 test-connection-src := $(kv-pure) tests/unit/fake_heap.c
 test-console-src := drivers/console/console.c
 test-discipline-src := domains/time/discipline.c
 test-format-src := lib/format.c
-fs-pure := $(wildcard domains/fs/*.c) tests/unit/fake_heap.c
+fs-sources := $(wildcard domains/fs/*.c) lib/heap_salvage.c lib/format.c tests/unit/fake_services.c
+fs-pure := $(fs-sources) tests/unit/fake_heap.c
 test-fs-src := $(fs-pure)
 test-fs_names-src := $(fs-pure)
 test-fs_model-src := $(fs-pure)
+test-fs_keep-src := $(fs-sources) lib/heap.c
+test-fs_stop-src := $(fs-sources) lib/heap.c
 test-real-src := domains/kv/real.c lib/format.c
 test-resp-src := domains/kv/resp.c lib/format.c tests/unit/fake_heap.c
 test-redis-src := $(kv-pure) tests/unit/fake_heap.c
@@ -41,7 +45,9 @@ test-shell-flags := -Wl$(comma)--wrap=thread_sleep_until
 test-alloc-flags := -no-pie -Wl,--defsym=domain_heap_start=heap_area -Wl,--defsym=domain_heap_end=heap_area+HEAP_AREA
 # The calls of kv into fs, which test_snapshot.c makes fail.
 test-snapshot-flags := $(addprefix -Wl$(comma)--wrap=,fs_open fs_read fs_write fs_sync fs_rename)
-$(foreach name,fs fs_names fs_model command connection redis snapshot store,$(eval test-$(name)-flags += -DCONFIG_FS_HEAP_KIB=8192))
+$(foreach name,fs fs_names fs_model command connection redis snapshot store,$(eval test-$(name)-flags += -DCONFIG_FS_FILES_KIB=8192))
+# Small, so that chance finds what counts, and a full one is near.
+$(foreach name,fs_keep fs_stop,$(eval test-$(name)-flags := -DCONFIG_FS_FILES_KIB=192))
 
 UNIT_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Werror -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=all $(addprefix -iquote ,lib core/include shared-heap domains/fs domains/kv domains/net domains/shell domains/time domains/sched drivers/console tests/components/dumper)

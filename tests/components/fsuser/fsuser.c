@@ -121,6 +121,31 @@ static void fill(char *buffer) {
     log_line("FSUSER full at %ld bytes", total);
 }
 
+// What the monitor will do after a fault: the same init, and the data that a restart keeps.
+static void start_again(char *buffer) {
+    struct fs_stat stat = {0};
+    struct fs_statistics before = {0}, after = {0};
+    expect("mkdir", fs_mkdir("/kept", 5), 0);
+    int file = open_path("/kept/file", FS_READ | FS_WRITE | FS_CREATE);
+    pattern(buffer, FS_IO_MAX, 4);
+    expect("write", fs_write(file, buffer, FS_IO_MAX), FS_IO_MAX);
+    expect("write a gap", fs_pwrite(file, buffer, 1, 10 << 20), 1);
+    expect("statistics", fs_statistics(&before), 0);
+    expect("start again", fs_init(2, 1), 0);
+    expect("a handle of the generation before", fs_close(file), -ESTALE);
+    file = open_path("/kept/file", FS_READ | FS_WRITE);
+    expect("statistics", fs_statistics(&after), 0);
+    expect("the same files", after.nodes == before.nodes && after.used_bytes == before.used_bytes && after.open_handles == 1, 1);
+    memset(buffer, 0, FS_IO_MAX);
+    expect("read", fs_read(file, buffer, FS_IO_MAX), FS_IO_MAX);
+    expect("contents", pattern_differs(buffer, FS_IO_MAX, 4), 0);
+    expect("fstat", fs_fstat(file, &stat), 0);
+    expect("size", (int64_t)stat.bytes, (10 << 20) + 1);
+    expect("close", fs_close(file), 0);
+    expect("start again without it", fs_init(3, 0), 0);
+    expect("it is gone", fs_stat("/kept", 5, &stat), -ENOENT);
+}
+
 int fsuser_run(void) {
     struct fs_statistics before = {0}, after = {0};
     char *shared = xheap_alloc(FS_IO_MAX);
@@ -133,6 +158,7 @@ int fsuser_run(void) {
     transfer("shared heap", shared, FS_IO_MAX);
     names();
     fill(shared);
+    start_again(shared);
     expect("statistics", fs_statistics(&after), 0);
     expect("nothing is lost", after.used_bytes == before.used_bytes && after.nodes == 1 && after.open_handles == 0, 1);
     expect("nothing stays lent", xheap_free(shared), 0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// fsuser.h - uses every function of fs, from private memory and from the shared heap, and fills it up.
+// fsuser.h - uses every function of fs, from private memory and from the shared heap, fills it up, and starts it again.
 //
 // Prints "FSUSER ok NAME" or "FSUSER wrong NAME: got G, wanted W" per check, then "FSUSER end checks=N wrong=N".
 // It does not test every case of POSIX: tests/unit/test_fs*.c do.
