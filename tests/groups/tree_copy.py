@@ -17,18 +17,27 @@ _made = []
 BUILD_TIMEOUT_SECONDS = 600
 
 
+def names():
+    """The files that belong to the tree, by their paths from its root."""
+    if shutil.which("git"):
+        listed = subprocess.run(["git", "-C", common.ROOT, "ls-files", "-z", "--cached", "--others",
+                                 "--exclude-standard"], capture_output=True, timeout=60)
+        if listed.returncode == 0:
+            return [name.decode() for name in listed.stdout.split(b"\0") if name]
+    # A machine without git, a tarball, or somebody else's clone: everything but what was built.
+    found, built = [], {os.path.join(common.ROOT, "build"), system.out_folder()}
+    for parent, folders, files in os.walk(common.ROOT):
+        folders[:] = [name for name in folders if name not in (".git", "__pycache__") and os.path.join(parent, name) not in built]
+        found += [os.path.relpath(os.path.join(parent, name), common.ROOT) for name in files]
+    return found
+
+
 def root():
     # Two runs at once must not share it.
     folder = os.path.join(common.TEST_OUT, f"another-folder-{os.getpid()}", "tree")
     if not _made:
         atexit.register(shutil.rmtree, os.path.dirname(folder), ignore_errors=True)
-        listed = subprocess.run(["git", "-C", common.ROOT, "ls-files", "-z", "--cached", "--others",
-                                 "--exclude-standard"], capture_output=True, timeout=60)
-        # A tarball has no git: then everything but the build folder is copied.
-        names = [name.decode() for name in listed.stdout.split(b"\0") if name] if listed.returncode == 0 else [
-            os.path.relpath(os.path.join(parent, name), common.ROOT) for parent, _, files in os.walk(common.ROOT)
-            for name in files if not parent.startswith(common.TEST_OUT) and "/build" not in parent]
-        for name in names:
+        for name in names():
             source, target = os.path.join(common.ROOT, name), os.path.join(folder, name)
             if os.path.isfile(source):
                 os.makedirs(os.path.dirname(target), exist_ok=True)
