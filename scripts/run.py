@@ -118,9 +118,10 @@ def main():
     parser.add_argument("elf")
     parser.add_argument("arguments", nargs="*")
     asked = parser.parse_args()
-    # SIGTERM to this program, and its terminal's end, stop the system in the same way as Ctrl-C.
+    # SIGTERM to this program, and its terminal's end, stop the system in the same way as Ctrl-C; nohup's wish is respected.
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
     try:
         elf, source = usable(os.path.abspath(asked.elf)), Input()
         while (status := run(elf, asked.arguments, asked.port, source)) == system.STATUS_REBOOT:

@@ -145,12 +145,19 @@ def port_taken():
           f"Port {port} of 127.0.0.1 cannot be had (Address already in use); choose another: PORT={port + 1}.")
 
 
+def as_from_a_terminal():
+    """Tests in the background (nohup make test &) inherit that these are ignored."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Program:
     """run.py as a person starts it, and everything below it."""
 
     def __init__(self, elf, arguments=(), prefix=()):
         self.process = subprocess.Popen([*prefix, *RUN, *arguments, elf], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, text=True, start_new_session=True)
+                                        stderr=subprocess.STDOUT, text=True, start_new_session=True,
+                                        preexec_fn=as_from_a_terminal)
         self.text, self.below, self.folder = "", [], None
 
     def wait_started(self):
