@@ -2,8 +2,8 @@
 # SPDX-FileCopyrightText: The Cloister authors
 """bench_json.py - writes benchmark results in the project's one schema (bench/README.md).
 
-Interface: row(...), summary(samples), write(path, rows), config_hash(folder); save(name, rows, khz) writes $(O)/bench/<name>.json
-and says so; finish(main) ends a benchmark's program: its status, or the sentence of what went wrong.
+Interface: row(...), summary(samples), write(path, rows), config_hash(folder); save(name, rows, khz) writes
+$(O)/bench/<name>.json and says so; finish(main) ends a benchmark's program: its status, or the sentence of what went wrong.
 """
 import hashlib
 import json

@@ -6,7 +6,8 @@ Builds and boots the configurations, drives them with unmodified redis-benchmark
 change of the machine's speed hits all of them alike), and prints medians. All systems run at once; those that are
 not being measured sleep. The system has CPU 0 for itself, redis-benchmark CPU 1, where there are two.
 Where the machine gives no TAP device, clients come through passt (driver stream); the table says so.
-Writes $(O)/bench/demo.json, and draws demo.png beside it. It does not claim absolute speed: the ratio to monolith is the result.
+Writes $(O)/bench/demo.json, and draws demo.png beside it. It does not claim absolute speed: the ratio to monolith is
+the result.
 """
 import contextlib
 import csv
@@ -112,7 +113,8 @@ def main():
         print(f"The demo cannot run here. {reason}", file=sys.stderr)
         return 1
     if driver == "stream":
-        print(f"{reason} So all configurations run with the driver stream, and passt leads redis-benchmark to 127.0.0.1.", flush=True)
+        print(f"{reason} So all configurations run with the driver stream: passt leads redis-benchmark to 127.0.0.1.",
+              flush=True)
     configs = list(CONFIGS)
     reason = system.missing_mpk()
     if reason:
@@ -126,7 +128,8 @@ def main():
 
     rounds = len(next(iter(results.values())))
     columns = "{:<14}{:>8}  {:<18}{:>12}{:>8}{:>16}{:>8}{:>18}"
-    print(f"\nredis-benchmark -c {CLIENTS} over {driver}; medians of {rounds} interleaved rounds; TSC {khz / 1000:.0f} MHz\n")
+    print(f"\nredis-benchmark -c {CLIENTS} over {driver}; medians of {rounds} interleaved rounds; "
+          f"TSC {khz / 1000:.0f} MHz\n")
     print(columns.format("configuration", "domains", "workload", "requests/s", "ratio", "cycles/request", "ratio",
                          "crossings/request"))
     rows = []
@@ -143,8 +146,8 @@ def main():
                 rows.append(bench_json.row(config, folders[config], driver, f"{name} {what}", unit,
                                            bench_json.summary([sample[column] for sample in samples]), of_monolith,
                                            "monolith" if of_monolith is not None else None))
-    print("\nratio: to monolith, the same code in one domain without gates. cycles/request: CPU time of the whole system, Linux "
-          "below it included.")
+    print("\nratio: to monolith, the same code in one domain without gates. cycles/request: CPU time of the whole "
+          "system, Linux below it included.")
     path = bench_json.save("demo", rows, khz)
     picture = os.path.join(os.path.dirname(path), "demo.png")
     drawn = demo_picture.draw(picture, configs, [name for name, _, _ in WORKLOADS], results,

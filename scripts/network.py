@@ -11,8 +11,9 @@ Interface:
     arguments             the system's boot arguments
     launch(command)       the command line that runs it; its process is the system itself
     inside(pid, command)  the command line that runs a client
-Invariant: whatever happens to this program, nothing that it started stays: namespaces live only as long as the processes in
-them, passt only as long as this program. Nothing but 127.0.0.1 reaches a system, and no package leaves the machine.
+Invariant: whatever happens to this program, nothing that it started stays: namespaces live only as long as the
+processes in them, passt only as long as this program. Nothing but 127.0.0.1 reaches a system, and nothing leaves the
+machine.
 """
 import functools
 import os
@@ -36,8 +37,8 @@ PASST_HELPER = [sys.executable, "-B", os.path.join(FOLDER, "passt.py")]
 KILLED_WITH_US = ["setpriv", "--pdeathsig", "KILL"]
 # A system needs no privilege once its TAP device is there; in a user namespace it has none that counts.
 WITHOUT_PRIVILEGE = [*KILLED_WITH_US, "--bounding-set", "-all", "--inh-caps", "-all"]
-# (unshare's options, nsenter's, what runs the command). Linux makes no user namespace in a chroot, and some machines none at all;
-# root does without.
+# (unshare's options, nsenter's, what runs the command). Linux makes no user namespace in a chroot, and some machines
+# none at all; root does without.
 AS_USER = (["-U", "-r", "-n"], ["--preserve-credentials", "-U", "-n"], KILLED_WITH_US)
 AS_ROOT = (["-n"], ["-n"], WITHOUT_PRIVILEGE)
 TOOLS = "The program '{}' is missing: run scripts/setup.sh."
@@ -84,7 +85,8 @@ def namespace():
     why = (tried.stderr.strip().splitlines() or ["no reason given"])[-1]
     if "unshare failed" in why:
         hint = "root can, with CAP_SYS_ADMIN" if is_root else "root can" if is_chroot() else \
-               "root can, or allow it to users (sysctl kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns)"
+               "root can, or allow it to users (sysctl kernel.unprivileged_userns_clone, " \
+               "kernel.apparmor_restrict_unprivileged_userns)"
         return None, f"No network namespace can be made here ({why.removeprefix('unshare: ')}; {hint})."
     if not is_root and os.path.exists("/dev/net/tun") and not os.access("/dev/net/tun", os.R_OK | os.W_OK):
         return None, "This user may not open /dev/net/tun (as root: chmod 0666 /dev/net/tun)."
@@ -152,7 +154,8 @@ class Stream:
         self._helper = subprocess.Popen([*PASST_HELPER, str(self.port), str(PORT), f"{ADDRESS}/{BITS}", HOST_ADDRESS],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
                                         preexec_fn=None if cpu is None else lambda: leave_cpu(cpu))
-        said = self._helper.stdout.readline().decode() if select.select([self._helper.stdout], [], [], START_SECONDS)[0] else ""
+        has_spoken = select.select([self._helper.stdout], [], [], START_SECONDS)[0]
+        said = self._helper.stdout.readline().decode() if has_spoken else ""
         word, _, rest = said.strip().partition(" ")
         if word != "ready":
             self.close()

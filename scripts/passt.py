@@ -4,8 +4,8 @@
 
 Usage: passt.py PORT GUEST_PORT ADDRESS/BITS GATEWAY    (scripts/network.py)
 Prints one line: "ready <socket> <passt's process id>", or "error <sentence>". 127.0.0.1:PORT then leads to the system.
-Invariant: however its starter ends, even killed, passt is ended by its id and the private folder with the socket is removed;
-and passt ends by itself when the system does (--one-off). It forwards one TCP port from 127.0.0.1 and nothing else.
+Invariant: however its starter ends, even killed, passt is ended by its id and the private folder with the socket is
+removed; and passt ends by itself when the system does (--one-off). It forwards one TCP port from 127.0.0.1 and nothing else.
 """
 import os
 import pwd
@@ -30,7 +30,8 @@ def port_error(port):
             trial.bind(("127.0.0.1", port))
             return None
         except OSError as error:
-            return f"Port {port} of 127.0.0.1 cannot be had ({error.strerror}); choose another: PORT={port + 1 if port >= 1024 else 6379}"
+            other = port + 1 if port >= 1024 else 6379
+            return f"Port {port} of 127.0.0.1 cannot be had ({error.strerror}); choose another: PORT={other}"
 
 
 def is_listening(path):
@@ -44,8 +45,8 @@ def command(path, arguments):
     # As root, passt would become nobody by itself, but before or after it makes the socket, depending on its version.
     as_nobody = ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups"] if os.geteuid() == 0 else []
     # Interface lo, so that it starts on a machine without any other; the system opens no connections through it.
-    return [*as_nobody, "passt", "--foreground", "--one-off", "--ipv4-only", "--interface", "lo", "--mac-addr", "02:00:00:00:00:01",
-            "--address", address, "--netmask", bits, "--gateway", gateway, "--no-dhcp", "--socket", path,
+    return [*as_nobody, "passt", "--foreground", "--one-off", "--ipv4-only", "--interface", "lo",
+            "--mac-addr", "02:00:00:00:00:01", "--address", address, "--netmask", bits, "--gateway", gateway, "--no-dhcp", "--socket", path,
             "--tcp-ports", f"127.0.0.1/{port}:{guest_port}", "--udp-ports", "none"]
 
 
@@ -56,7 +57,8 @@ def started(process, path):
         if process.poll() is not None:
             lines = [line for line in process.stdout.read().decode("utf-8", "replace").splitlines()
                      if line.strip() and "to syslog" not in line]
-            return f"passt does not start: {lines[-1].strip() if lines else f'it ends with status {process.returncode}'}"
+            why = lines[-1].strip() if lines else f"it ends with status {process.returncode}"
+            return f"passt does not start: {why}"
         if is_listening(path):
             return None
         time.sleep(0.01)
@@ -97,6 +99,6 @@ def main():
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's, which is for the system: the pipe says when it is over
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # is for the system: the pipe says when it is over
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     sys.exit(main())

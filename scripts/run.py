@@ -2,8 +2,8 @@
 # SPDX-FileCopyrightText: The Cloister authors
 """run.py - boots one built configuration and prints how redis-cli reaches it (make run).
 
-Usage: run.py [--port N] <elf> [boot arguments key=value ...]. Ends with the system's exit status; Ctrl-C stops it cleanly. What
-is typed here goes to the system's console shell, and when that says reboot, the same image is started again.
+Usage: run.py [--port N] <elf> [boot arguments key=value ...]. Ends with the system's exit status; Ctrl-C stops it cleanly.
+What is typed here goes to the system's console shell, and when that says reboot, the same image is started again.
 An image for a TAP device is built again for passt where this machine gives no TAP device.
 """
 import argparse
@@ -63,7 +63,7 @@ def show(data):
 
 
 def usable(elf):
-    """The image itself, or the same placement with a network driver that works here; raises system.Failure with the reason."""
+    """The image itself, or the same placement with a network driver that works here; system.Failure says why neither."""
     folder = os.path.dirname(elf)
     if folder.endswith("-pc"):
         raise system.Failure(f"{elf} is for the platform pc; core/nucleus/pc/README.md has QEMU's command line.")
@@ -74,7 +74,8 @@ def usable(elf):
             raise system.Failure(f"cannot run {elf}: {reason}")
         if driver == "stream":
             name = os.path.basename(folder)
-            print(f"{reason} So {name} runs with the driver stream, and passt leads clients of 127.0.0.1 to it.", flush=True)
+            print(f"{reason} So {name} runs with the driver stream, and passt leads clients of 127.0.0.1 to it.",
+                  flush=True)
             with progress.Activity(f"building {name}-stream"):
                 folder = system.build(os.path.join(folder, ".config"), fragments=[system.STREAM_FRAGMENT])
             elf = os.path.join(folder, "cloister.elf")
@@ -118,7 +119,7 @@ def main():
     parser.add_argument("elf")
     parser.add_argument("arguments", nargs="*")
     asked = parser.parse_args()
-    # SIGTERM to this program, and its terminal's end, stop the system in the same way as Ctrl-C; nohup's wish is respected.
+    # SIGTERM to this program, and its terminal's end (but for nohup), stop the system in the same way as Ctrl-C.
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)

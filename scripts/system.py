@@ -29,7 +29,8 @@ READY = r"\bready$"
 STATUS_REBOOT = 75     # SYSTEM_STATUS_REBOOT of core/include/system.h: start the same image again
 PROMPT = "cloister> "  # of domains/shell; it ends without a newline, so that somebody else's line can follow it
 # What a make above this program would hand down to one below: its own variables and its job server.
-MAKE_VARIABLES = ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "O", "CONFIG", "FRAGMENTS", "PLATFORM", "KCONFIG_CONFIG")
+MAKE_VARIABLES = ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "O", "CONFIG", "FRAGMENTS", "PLATFORM",
+                  "KCONFIG_CONFIG")
 
 
 def outside_make(**further):
@@ -65,8 +66,8 @@ def missing_mpk():
     if "ospke" not in cpu_flags():
         return "This CPU (or the kernel on it) has no protection keys: 'ospke' is not among the flags in /proc/cpuinfo."
     if kernel_version() < (6, 12):
-        return (f"Linux {os.uname().release} is too old: signals under protection keys need 6.12 or newer (Debian 13 has it; "
-                "Debian 12: linux-image-amd64 from bookworm-backports).")
+        return (f"Linux {os.uname().release} is too old: signals under protection keys need 6.12 or newer (Debian 13 "
+                "has it; Debian 12: linux-image-amd64 from bookworm-backports).")
     return None
 
 
@@ -96,7 +97,8 @@ def driver():
     if not other:
         return "stream", reason
     if network.is_chroot() and os.geteuid():
-        return None, "In a chroot only root can run it (sudo make ...): Linux makes no user namespace there, which a user, and passt, would need."
+        return None, ("In a chroot only root can run it (sudo make ...): Linux makes no user namespace there, which a "
+                      "user, and passt, would need.")
     return None, reason if reason == other else f"{reason} Without a TAP device: {other}"
 
 
@@ -117,7 +119,8 @@ def build(config, out=None, fragments=(), platform="host", arguments=(), quiet=T
 
 def image_folder(config, out, fragments=(), platform="host"):
     """Where the image of a configuration lies: scripts/kconfig.py decides."""
-    command = [sys.executable, "-B", "scripts/kconfig.py", "folder", "--out", out, "--config", config, "--platform", platform]
+    command = [sys.executable, "-B", "scripts/kconfig.py", "folder", "--out", out, "--config", config,
+               "--platform", platform]
     for fragment in fragments:
         command += ["--fragment", fragment]
     done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
@@ -138,7 +141,7 @@ def config_name(config):
 class System:
     """One system. Use it as a context manager; all waiting has a time-out and ends in Failure.
 
-    network: False, or True: what its driver needs, with the server at address and port for clients; port chooses the latter."""
+    network: False, or True: what its driver needs; clients then find the server at address and port (port chooses)."""
 
     def __init__(self, elf, arguments=(), network=True, cpu=None, on_text=None, stdin=subprocess.DEVNULL, port=None):
         self.elf = elf

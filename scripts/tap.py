@@ -3,9 +3,9 @@
 """tap.py - makes a TAP device in the network namespace that it runs in, then becomes a command there.
 
 Usage: unshare -n ... tap.py NAME ADDRESS/BITS command ...    (scripts/network.py)
-The command gets "tun=<descriptor>" as its last argument where /dev/net/tun has no name: in a bare chroot root makes the node
-in a private folder, opens it, and removes it at once. Invariant: nothing is left on the machine; the device ends with
-its namespace. It needs no package beyond Python, and it makes no namespace itself.
+The command gets "tun=<descriptor>" as its last argument where the driver has no name /dev/net/tun: in a bare chroot
+root makes the node in a private folder, opens it, and removes it at once.
+Invariant: nothing is left on the machine; the device ends with its namespace. It needs no package beyond Python, and it makes no namespace itself.
 """
 import errno
 import fcntl

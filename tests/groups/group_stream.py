@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # SPDX-FileCopyrightText: The Cloister authors
-"""group_stream.py - the driver stream and passt: clients on 127.0.0.1, passt's death, a taken port; make run's own program.
+"""group_stream.py - the driver stream and passt: clients on 127.0.0.1, passt's death, a taken port; and run.py itself.
 
 What run.py starts must be gone when it ends, however it ends: processes by their ids, and its private folder.
 """
@@ -82,8 +82,8 @@ def clients(config):
         reach = ["redis-cli", "-h", running.address, "-p", str(running.port)]
         equal("SET of many frames", running.command([*reach, "-x", "SET", "big"], data=big).stdout, "OK\n")
         equal("is what comes back the same", running.redis("GET", "big") == big, True)
-        done = running.command(["redis-benchmark", "-h", running.address, "-p", str(running.port), "-t", "get,set,ping", "-n", "5000",
-                                "-P", "4", "-q"], timeout=60)
+        done = running.command(["redis-benchmark", *reach[1:], "-t", "get,set,ping", "-n", "5000", "-P", "4", "-q"],
+                               timeout=60)
         equal("lines with a rate", len(re.findall(r"requests per second", done.stdout)), 4)
         equal("exit status after SIGTERM", running.stop(), 0)
         equal("passt after the system", is_alive(running.link.passt_pid), False)
@@ -117,7 +117,8 @@ def nonsense():
             listener.bind(path)
             listener.listen(1)
             listener.settimeout(START_SECONDS)
-            with system.System(elf_of("monolith"), [f"stream={path}", *network.Tap().arguments[1:]], network=False) as running:
+            arguments = [f"stream={path}", *network.Tap().arguments[1:]]
+            with system.System(elf_of("monolith"), arguments, network=False) as running:
                 other, _ = listener.accept()
                 running.wait_ready(START_SECONDS)
                 other.settimeout(GONE_SECONDS)
@@ -138,8 +139,8 @@ def port_taken():
         other.bind((network.LOOPBACK, 0))
         other.listen(1)
         port = other.getsockname()[1]
-        done = subprocess.run([*RUN, "--port", str(port), elf_of("monolith")], stdin=subprocess.DEVNULL, capture_output=True,
-                              text=True, timeout=60)
+        done = subprocess.run([*RUN, "--port", str(port), elf_of("monolith")], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=60)
     equal("exit status", done.returncode, 1)
     equal("what it says", done.stderr.strip(),
           f"Port {port} of 127.0.0.1 cannot be had (Address already in use); choose another: PORT={port + 1}.")
@@ -155,8 +156,8 @@ class Program:
     """run.py as a person starts it, and everything below it."""
 
     def __init__(self, elf, arguments=(), prefix=()):
-        self.process = subprocess.Popen([*prefix, *RUN, *arguments, elf], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        self.process = subprocess.Popen([*prefix, *RUN, *arguments, elf], stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
                                         preexec_fn=as_from_a_terminal)
         self.text, self.below, self.folder = "", [], None
 
@@ -209,8 +210,8 @@ def plain_user():
     """A user without any privilege boots the image and talks to it."""
     elf = elf_of("monolith" if common.skip_of(mpk=True, network=False) else "separate")
     nobody = pwd.getpwnam("nobody")
-    prefix = ["setpriv", "--reuid", str(nobody.pw_uid), "--regid", str(nobody.pw_gid), "--clear-groups", "--inh-caps", "-all",
-              "--bounding-set", "-all"] if os.geteuid() == 0 else []
+    prefix = ["setpriv", "--reuid", str(nobody.pw_uid), "--regid", str(nobody.pw_gid), "--clear-groups",
+              "--inh-caps", "-all", "--bounding-set", "-all"] if os.geteuid() == 0 else []
     port = network.free_port()
     if prefix and subprocess.run([*prefix, "test", "-r", elf], check=False, timeout=10).returncode:
         raise ktap.Skip(f"user nobody may not read {elf}")
@@ -239,14 +240,16 @@ def cases():
     passt = network.stream_missing()
     for config in common.BOTH:
         skip = passt or common.skip_of(mpk=config != "monolith", network=False)
-        yield ktap.Case(f"{config}: redis-cli and redis-benchmark over 127.0.0.1", lambda config=config: clients(config), skip)
-        yield ktap.Case(f"{config}: passt dies; one report, no spinning", lambda config=config: passt_dies(config), skip)
+        for name, function in (("redis-cli and redis-benchmark over 127.0.0.1", clients),
+                               ("passt dies; one report, no spinning", passt_dies)):
+            yield ktap.Case(f"{config}: {name}", lambda function=function, config=config: function(config), skip)
     yield ktap.Case("a stream of nonsense does not spin", nonsense)
     yield ktap.Case("configs/stream.config with every placement", placements)
     yield ktap.Case("the port is taken: one sentence that names PORT=", port_taken, passt)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL):
         yield ktap.Case(f"run.py over passt ends with {number.name}, and everything with it",
-                        lambda number=number: run_ends(number, elf_of("monolith"), ["--port", str(network.free_port())]), passt)
+                        lambda number=number: run_ends(number, elf_of("monolith"), ["--port", str(network.free_port())]),
+                        passt)
         yield ktap.Case(f"run.py over TAP ends with {number.name}, and everything with it",
                         lambda number=number: run_ends(number, os.path.join(common.image("monolith"), "cloister.elf")),
                         common.skip_of(mpk=False))
