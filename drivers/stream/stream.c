@@ -105,7 +105,7 @@ int netdev_receive(struct netdev_frame *frames, size_t max) {
     int count = 0;
     while (!is_lost && count < (int)max && rx_bytes - done >= LENGTH_BYTES) {
         uint32_t length;
-        memcpy(&length, rx + done, LENGTH_BYTES);
+        private_copy(&length, rx + done, LENGTH_BYTES);
         const uint32_t bytes = __builtin_bswap32(length);
         if (bytes < ETHERNET_BYTES || bytes > RX_OBJECT_BYTES) {
             is_lost = true;
