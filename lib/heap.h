@@ -55,10 +55,12 @@ struct heap_statistics heap_statistics_in(const struct heap *heap);
 struct heap_salvage {
     struct heap *heap;
     uint64_t *map;            // bit = these 16 bytes are a kept block's
+    char *bound;              // no block lies beyond
 };
 
 // Instead of heap_open: the region as a heap left it, or as anybody did. No block is kept yet; nothing in the region changes before
-// heap_salvage_end. map: HEAP_MAP_WORDS(bytes) words, of any contents. Time: in proportion to bytes / 128.
+// heap_salvage_end. map: HEAP_MAP_WORDS(bytes) words, of any contents. Time, and memory touched: in proportion to what lies before the
+// free block at the region's end, / 128.
 void heap_salvage_begin(struct heap_salvage *salvage, struct heap *heap, void *region, size_t bytes, uint64_t *map);
 
 // Keeps the block at address. Returns its usable bytes; 0, and keeps nothing, unless address is that of a live block inside the region with
@@ -68,7 +70,7 @@ size_t heap_keep(struct heap_salvage *salvage, const void *address, size_t bytes
 // Is the byte at address part of a kept block? address may be anything.
 bool heap_is_kept(const struct heap_salvage *salvage, const void *address);
 
-// The heap is open again: the kept blocks are live, all other memory is free. Time: in proportion to the region / 1024, plus blocks.
+// The heap is open again: the kept blocks are live, all other memory is free. Time: in proportion to that part of the map, plus blocks.
 void heap_salvage_end(struct heap_salvage *salvage);
 
 #endif

@@ -8,7 +8,8 @@
 //
 // What an attacker could try: headers that overlap others, or reach beyond the region; blocks that are named twice; sizes that leave
 // gaps too small for a header. The map decides: a header is believed only where its whole block was free in the map.
-// Free blocks, lists and counts are made anew; nothing that the region says about them is read.
+// Free blocks, lists and counts are made anew. Of what the region says about them one thing is read: where the free block at its end
+// begins, so that a large region with little in it costs little. Beyond that nothing is kept, so a lie can only make it keep less.
 #include "string.h"
 #include "tlsf.h"
 
@@ -48,16 +49,26 @@ static size_t map_next(const uint64_t *map, size_t from, size_t to) {
 
 static size_t unit_of(const struct heap *heap, const void *address) { return ((uintptr_t)address - (uintptr_t)heap->first) / ALIGNMENT; }
 
+// The start of the last block, if it is a free one; else the end.
+static char *bound_of(const struct heap *heap) {
+    const struct heap_block *sentinel = (const struct heap_block *)heap->end;
+    if (!heap->end || !(sentinel->word & PREVIOUS_FREE))
+        return heap->end;
+    char *start = ((char *const *)sentinel)[-1];
+    bool is_inside = (uintptr_t)start >= (uintptr_t)heap->first && (uintptr_t)start < (uintptr_t)heap->end;
+    return is_inside && (uintptr_t)start % ALIGNMENT == 0 ? start : heap->end;
+}
+
 void heap_salvage_begin(struct heap_salvage *salvage, struct heap *heap, void *region, size_t bytes, uint64_t *map) {
-    *salvage = (struct heap_salvage){heap, map};
     memset(heap, 0, sizeof(*heap));
-    memset(map, 0, HEAP_MAP_WORDS(bytes) * sizeof(*map));
     (void)bounds_set(heap, (uintptr_t)region, bytes); // too small: first and end are equal, and nothing lies between them
+    *salvage = (struct heap_salvage){heap, map, bound_of(heap)};
+    memset(map, 0, HEAP_MAP_WORDS((size_t)(salvage->bound - heap->first)) * sizeof(*map));
 }
 
 size_t heap_keep(struct heap_salvage *salvage, const void *address, size_t bytes) {
     const struct heap *heap = salvage->heap;
-    uintptr_t first = (uintptr_t)heap->first, end = (uintptr_t)heap->end, at = (uintptr_t)address - HEADER_BYTES;
+    uintptr_t first = (uintptr_t)heap->first, end = (uintptr_t)salvage->bound, at = (uintptr_t)address - HEADER_BYTES;
     if (at < first || at >= end || at % ALIGNMENT != 0)
         return 0;
     const struct heap_block *block = (const struct heap_block *)at;
@@ -73,7 +84,7 @@ size_t heap_keep(struct heap_salvage *salvage, const void *address, size_t bytes
 
 bool heap_is_kept(const struct heap_salvage *salvage, const void *address) {
     const struct heap *heap = salvage->heap;
-    if ((uintptr_t)address < (uintptr_t)heap->first || (uintptr_t)address >= (uintptr_t)heap->end)
+    if ((uintptr_t)address < (uintptr_t)heap->first || (uintptr_t)address >= (uintptr_t)salvage->bound)
         return false;
     return map_has(salvage->map, unit_of(heap, address));
 }
@@ -81,13 +92,15 @@ bool heap_is_kept(const struct heap_salvage *salvage, const void *address) {
 void heap_salvage_end(struct heap_salvage *salvage) {
     struct heap *heap = salvage->heap;
     char *start = heap->first;
-    size_t units = unit_of(heap, heap->end);
+    size_t units = unit_of(heap, heap->end), bound = unit_of(heap, salvage->bound);
     struct heap_block *last = NULL; // the kept block that ends where the gap begins
     if (!units)
         return;
     sentinel_set(heap);
     for (size_t at = 0; at < units;) {
-        size_t next = map_next(salvage->map, at, units), gap_bytes = (next - at) * ALIGNMENT;
+        size_t next = at < bound ? map_next(salvage->map, at, bound) : units;
+        next = next == bound ? units : next;
+        size_t gap_bytes = (next - at) * ALIGNMENT;
         struct heap_block *block = (struct heap_block *)(start + at * ALIGNMENT);
         if (next == at) {
             block->word = payload_of(block);
@@ -108,7 +121,7 @@ void heap_salvage_end(struct heap_salvage *salvage) {
     }
     // Now every header is right, so that inserting a free block can mark the one behind it.
     for (struct heap_block *block = (struct heap_block *)heap->first; (char *)block < heap->end; block = block_after(block))
-        if (!map_has(salvage->map, (size_t)((char *)block - start) / ALIGNMENT))
+        if ((char *)block >= salvage->bound || !map_has(salvage->map, (size_t)((char *)block - start) / ALIGNMENT))
             list_insert(heap, block);
     heap->statistics.peak_bytes = heap->statistics.used_bytes;
 }

@@ -143,7 +143,8 @@ static const struct { void (*scribble)(void); const char *why; } wrongs[] = {
     {entry_twice, "a name is none, or is used twice"}, {bad_slots, "the slots of a directory are no such block"},
     {slots_outside, "the slots of a directory are no such block"}, {slash, "a name is none, or is used twice"},
     {nul, "a name is none, or is used twice"}, {dots, "a name is none, or is used twice"}, {empty_name, "a name is none, or is used twice"},
-    {long_name, "a name is none, or is used twice"}, {no_end, "a name is none, or is used twice"}, {equal_names, "a directory has two equal names"},
+    {long_name, "a name is none, or is used twice"}, {no_end, "a name is none, or is used twice"},
+    {equal_names, "a directory has two equal names"},
     {leaving_twice, "a name is in two places"}, {leaving_outside, "a name is none, or is used twice"},
 };
 

@@ -94,7 +94,8 @@ static int close_unlinked(void) {
 static const struct { const char *name; int (*run)(void); } operations[] = {
     {"create a file", create_file}, {"create a directory", create_directory}, {"remove a file", remove_file},
     {"remove the last of a directory", remove_last}, {"remove a directory", remove_empty}, {"rename in place", rename_here},
-    {"rename into another directory", rename_away}, {"rename the last of a directory", rename_last}, {"rename a directory", rename_directory}, {"replace", rename_over},
+    {"rename into another directory", rename_away}, {"rename the last of a directory", rename_last}, {"rename a directory", rename_directory},
+    {"replace", rename_over},
     {"replace a neighbour", rename_over_beside}, {"replace a directory", rename_over_directory}, {"append", append},
     {"write the first byte", write_first}, {"write far beyond the end", write_far}, {"write into a gap", write_gap}, {"cut all", cut_all},
     {"cut some", cut_some}, {"extend", extend}, {"truncate by opening", open_truncating}, {"close what was unlinked", close_unlinked},

@@ -224,6 +224,37 @@ static void small_regions_refuse(void **state) {
     }
 }
 
+// Where the free block at the end begins is the one thing that is believed, and a lie about it loses blocks, or nothing.
+static void end_of_what_is_used(void **state) {
+    (void)state;
+    char *first = heap_alloc_in(&heap, 100), *last = heap_alloc_in(&heap, 3000);
+    begin();
+    assert_true(map[4] == 0xa5a5a5a5a5a5a5a5 && map[3] == 0); // 1 KiB per word: the rest of the map was not touched
+    uint64_t *sentinel = (uint64_t *)(void *)(region + REGION_BYTES - 16);
+    char *const forged[] = {NULL, region - 16, region + 8, region, first + 100, last - 16, last + 16, region + REGION_BYTES - 16,
+                            region + REGION_BYTES, (char *)UINTPTR_MAX, (char *)-16l};
+    for (size_t i = 0; i < sizeof(forged) / sizeof(forged[0]); i++) {
+        for (uint64_t flags = 0; flags < 3; flags += 2) {
+            sentinel[0] = flags;
+            memcpy(sentinel - 1, &forged[i], 8);
+            begin();
+            size_t kept = (heap_keep(&salvage, first, 100) != 0) + (size_t)(heap_keep(&salvage, last, 3000) != 0);
+            bool is_lie = flags && forged[i] >= region && forged[i] <= last + 16 && (uintptr_t)forged[i] % 16 == 0;
+            assert_true(kept == 2 || is_lie);
+            heap_salvage_end(&salvage);
+            assert_int_equal(heap_statistics_in(&heap).blocks, kept);
+            if (kept < 2) { // what was lost may be overwritten from now on
+                heap_open(&heap, region, sizeof(region));
+                first = heap_alloc_in(&heap, 100);
+                last = heap_alloc_in(&heap, 3000);
+            }
+        }
+    }
+    heap_free_in(&heap, first);
+    heap_free_in(&heap, last);
+    empty_again();
+}
+
 static void too_large(void) { heap_open(&heap, region, (size_t)HEAP_AREA_BYTES + 1); }
 static void *victim;
 static void double_free(void) { heap_free_in(&heap, victim); }
@@ -241,6 +272,7 @@ static void misuse_faults(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {HEAP_TEST(keeps_what_is_named), HEAP_TEST(refuses_what_is_no_block), HEAP_TEST(survives_small_gaps),
                                        HEAP_TEST(scribbles_change_nothing_that_counts), HEAP_TEST(small_regions_refuse),
+                                       HEAP_TEST(end_of_what_is_used),
                                        HEAP_TEST(misuse_faults)};
     return cmocka_run_group_tests_name("heap", tests, NULL, NULL);
 }
