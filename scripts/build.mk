@@ -139,11 +139,11 @@ core-objects := $(O)/obj/core-$(core-key)
 monitor-uses := sched time
 monitor-src := $(call pick,$(sort $(wildcard core/monitor/*.c core/monitor/*.S shared-heap/monitor*.c)))
 nucleus-src := $(call pick,$(sort $(wildcard core/nucleus/common/*.c core/nucleus/common/*.S core/nucleus/$(PLATFORM)/*.c core/nucleus/$(PLATFORM)/*.S))) \
-	$(if $(filter pc,$(PLATFORM)),$(wildcard core/gates/resume_pc.S))
+	$(if $(filter pc,$(PLATFORM)),$(call pick,$(wildcard core/gates/resume_pc_*.S)) core/monitor/symbols.c)
 monitor-flags := $(common-flags) $(strict-flags) $(private-includes) -I$(core-objects) -Icore/monitor $(call header-flags,$(monitor-uses))
 # The hosted nucleus speaks to Linux: it alone sees the system's headers (for numbers and structs; it links no libc).
 nucleus-flags := $(common-flags) $(strict-flags) $(if $(filter pc,$(PLATFORM)),$(private-includes),-Icore/include -Ishared-heap -Ilib) \
-	-I$(core-objects) -Icore/nucleus/$(PLATFORM) -Icore/nucleus/common
+	-I$(core-objects) -Icore/nucleus/$(PLATFORM) -Icore/nucleus/common $(if $(filter pc,$(PLATFORM)),-Icore/monitor)
 monitor-asflags := $(assembler-flags) -I$(core-objects) -Icore/monitor
 nucleus-asflags := $(assembler-flags) -I$(core-objects) -Icore/nucleus/$(PLATFORM) -Icore/nucleus/common
 

@@ -116,6 +116,7 @@ class Plan:
         self.manifest = manifest
         self.map = address_map                   # numbers of address_map_asm.h and slots_asm.h
         self.mpk = manifest["backend"] == "mpk"
+        self.system_calls = self.mpk or manifest["platform"] == "pc"  # the monitor enters the nucleus by a gate
         self.exports = {}                        # function name -> (Function, Component)
         self.edges = []
         self.archives = {}                       # member -> Symbols, of lib and the heap's client side
@@ -374,7 +375,7 @@ class Plan:
         function, provider = self.exports[name]
         if provider.domain is domain:
             return f"{name}__local" if function.gives else self.locked(function)
-        if not self.mpk and domain is self.monitor.domain:
+        if domain is self.monitor.domain and not (self.system_calls if provider is self.nucleus else self.mpk):
             return self.locked(function)
         return f"{name}__stub" if self.needs_caller_stub(domain, function) else f"gate_{domain.name}_{name}"
 
@@ -410,10 +411,10 @@ class Plan:
         return sorted(out - {component.name})
 
     def kind(self, function, provider):
-        if not self.mpk:
-            return "NONE"
         if provider is self.nucleus:
             return "NUCLEUS"
+        if not self.mpk:
+            return "NONE"
         return "GIVE" if function.give else "GIVES" if function.gives else provider.gate.upper()
 
     def add_edge(self, caller, name):
@@ -424,8 +425,8 @@ class Plan:
         for domain in self.domains:
             names = set(domain.imports)
             if domain is self.monitor.domain:
-                if not self.mpk:
-                    names = set()                # plain calls: aliases
+                if not self.mpk:                 # plain calls: aliases
+                    names = {name for name in names if self.system_calls and self.exports[name][1] is self.nucleus}
                 for component in self.components:
                     names |= {f.name for f in component.exports.values() if f.is_thread or f.name == f"{component.name}_init"}
             for name in sorted(names):

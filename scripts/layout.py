@@ -60,7 +60,8 @@ def measure(plan, object_of):
                         "Make its arrays smaller, or take them from its heap")
 
 
-# Platform pc: the 32-bit entry lies where the boot protocol loads it; the note names it.
+# Platform pc: the 32-bit entry lies where the boot protocols load it; the note names it. It comes first: multiboot2 looks for its
+# header in the first 32 KiB of the file.
 PC_HEADERS = "  boot PT_LOAD FLAGS(7);\n  note PT_NOTE FLAGS(4);\n"
 PC_BOOT = """  . = 0x100000;
   .boot . : AT(0x100000) { nucleus.o(.boot) } :boot

@@ -263,10 +263,16 @@ class System:
         with open(f"/proc/{self.pid}/schedstat", encoding="ascii") as text:
             return int(text.read().split()[0])
 
+    def request_report(self):
+        os.kill(self.pid, signal.SIGUSR1)
+
+    def request_stop(self):
+        os.kill(self.pid, signal.SIGTERM)
+
     def statistics(self, timeout=10):
         """{'crossings': {(caller, function): n}, 'objects.<domain>': n, 'idle_tsc': n, 'tsc_khz': n}, as of now."""
         start = len(self.console())
-        os.kill(self.pid, signal.SIGUSR1)
+        self.request_report()
         _, end = self.wait_for(r"^STAT end$", timeout, start)
         result = {"crossings": {}}
         for line in self.console()[start:end]:
@@ -292,7 +298,7 @@ class System:
 
     def stop(self, timeout=10):
         if self.process.poll() is None:
-            os.kill(self.pid, signal.SIGTERM)
+            self.request_stop()
         return self.wait_exit(timeout)
 
     def kill(self):

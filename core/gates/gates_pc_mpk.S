@@ -8,7 +8,7 @@
 #include "light.S"
 #include "give.S"
 
-// Ring 0 resumes a domain by itself (resume_pc.S), so that there is no stub to attack.
+// Ring 0 resumes a domain by itself (resume_pc_mpk.S), so that there is no stub to attack.
 .macro RESUME_STUB name pkru
     .globl resume_\name, resume_\name\()_end
 resume_\name:

@@ -33,6 +33,7 @@ nucleus_syscall_return:
     .type \label, @function
 // FROM: the monitor. LIVE IN: rdi rsi rdx rcx = arguments. IRQ: any. PKRU: M.
 \label:
+    COUNT \caller \ctok
     mov $nucleus_call_number, %eax
 \label\()_w1:
     jmp nucleus_syscall_site

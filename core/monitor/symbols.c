@@ -17,12 +17,10 @@
 struct function_row { uint32_t offset, name; };
 struct line_row { uint32_t offset; uint16_t file, line; };
 
-extern const uint32_t symbol_table[];
-
-static uint32_t function_count(void) { return symbol_table[0]; }
-static uint32_t line_count(void) { return symbol_table[1]; }
-static uint32_t file_count(void) { return symbol_table[2]; }
-static const struct function_row *functions(void) { return (const struct function_row *)(symbol_table + 4); }
+static uint32_t function_count(void) { return symbol_rows()[0]; }
+static uint32_t line_count(void) { return symbol_rows()[1]; }
+static uint32_t file_count(void) { return symbol_rows()[2]; }
+static const struct function_row *functions(void) { return (const struct function_row *)(symbol_rows() + 4); }
 static const struct line_row *lines(void) { return (const struct line_row *)(functions() + function_count()); }
 static const uint32_t *files(void) { return (const uint32_t *)(lines() + line_count()); }
 static const char *strings(void) { return (const char *)(files() + file_count()); }

@@ -20,4 +20,8 @@ const char *symbol_name(uint64_t address);
 // Does address lie in code that the build generated: a gate, a resume stub, or a function f__stub, f__gate, f__locked?
 bool symbol_is_generated(uint64_t address);
 
+// Where symbol_table can be read: the one thing that symbols.c wants from whoever links it (symbol_rows.c; on platform pc also
+// the nucleus, which sees the table elsewhere).
+const uint32_t *symbol_rows(void);
+
 #endif

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// boot.S - from the PVH entry to nucleus_main() at its high address.
+// boot.S - from the two boot protocols to nucleus_main() at its high address.
 //
-// The one code that runs below 4 GiB: linked and loaded at 1 MiB, unmapped for good when paging.c has its own tables.
-// Its tables map the first GiB of memory twice, writable and executable: as it is, and from TEXT_BASE on the memory at
-// PHYSICAL_BASE. No domain code runs while they are in use. It sets no policy: see cpu.c.
+// Multiboot2 (GRUB, BIOS and UEFI) and PVH (QEMU -kernel, microvm, Firecracker) both enter in 32-bit protected mode with paging
+// off, so one entry serves both; boot_info.c tells them apart. The one code that runs below 4 GiB: linked and loaded at 1 MiB,
+// unmapped for good when paging.c has its own tables. Its tables map the first 4 GiB as they are, and from TEXT_BASE on the
+// memory at PHYSICAL_BASE; writable and executable, but no domain code runs while they are in use. It sets no policy: see cpu.c.
 // Never add a multiboot1 header: QEMU would probe it first and refuse an ELF64.
 #include "address_map_asm.h"
 #include "layout_asm.h"
 
+#define MULTIBOOT_MAGIC 0xe85250d6
+#define MULTIBOOT_I386 0          // 32-bit protected mode of i386
 #define PVH_NOTE_TYPE 18          // XEN_ELFNOTE_PHYS32_ENTRY
 #define CR4_PAE 0x20
 #define MSR_EFER 0xc0000080
@@ -18,6 +21,7 @@
 #define PRESENT_WRITABLE 3
 #define PRESENT_WRITABLE_LARGE 0x83
 #define LARGE_PAGE_BYTES 0x200000
+#define TABLE_BYTES 0x40000000    // what a table of large pages maps
 
     .section .note.pvh, "a", @note
     .balign 4
@@ -26,13 +30,23 @@
     .quad nucleus_start
 
     .section .boot, "awx", @progbits
+    .balign 8
+multiboot_header:                 // within the first 32 KiB of the file, because .boot is its first segment
+    .long MULTIBOOT_MAGIC, MULTIBOOT_I386, multiboot_header_end - multiboot_header
+    .long -(MULTIBOOT_MAGIC + MULTIBOOT_I386 + (multiboot_header_end - multiboot_header))
+    .short 0, 0                   // the end tag, and no other: the ELF headers say all
+    .long 8
+multiboot_header_end:
+
     .code32
     .globl nucleus_start
     .type nucleus_start, @function
-// PVH: 32-bit protected mode, paging off, flat segments, interrupts off. No stack until the last instructions.
-// FROM: the virtual machine monitor only. LIVE IN: ebx = struct hvm_start_info. IRQ: off. PKRU: none yet.
+// Flat segments, interrupts off. No stack until the last instructions.
+// FROM: the boot loader or virtual machine monitor only. LIVE IN: eax = multiboot2's magic or anything, ebx = what the
+// protocol hands over. IRQ: off. PKRU: none yet.
 nucleus_start:
     cld
+    mov %eax, %esi
     mov $CR4_PAE, %eax
     mov %eax, %cr4
     mov $boot_level4, %eax
@@ -47,7 +61,8 @@ nucleus_start:
     ljmp $NUCLEUS_CODE, $long_mode
 
     .code64
-// FROM: nucleus_start. LIVE IN: ebx. LIVE OUT: rdi = struct hvm_start_info (physical). IRQ: off. PKRU: not enabled.
+// FROM: nucleus_start. LIVE IN: esi, ebx. LIVE OUT: rdi = what the protocol hands over (physical), rsi = its magic.
+// IRQ: off. PKRU: not enabled.
 long_mode:
     xor %eax, %eax
     mov %eax, %ds
@@ -56,6 +71,8 @@ long_mode:
     mov %eax, %gs
     mov %eax, %ss
     mov %ebx, %edi
+    mov %esi, %esi
+    xor %ebp, %ebp
     movabs $nucleus_stack_top, %rsp
     movabs $nucleus_main, %rax
     call *%rax
@@ -74,13 +91,17 @@ boot_level4:
     .quad boot_level3 + PRESENT_WRITABLE
     .fill 511, 8, 0
 boot_level3:                      // one entry per GiB
-    .quad boot_level2_identity + PRESENT_WRITABLE
-    .fill TEXT_BASE / BOOT_MAP_BYTES - 1, 8, 0
+    .set table, 0
+    .rept PHYSICAL_LIMIT / TABLE_BYTES
+    .quad boot_level2_identity + table * PAGE_BYTES + PRESENT_WRITABLE
+    .set table, table + 1
+    .endr
+    .fill (TEXT_BASE - PHYSICAL_LIMIT) / TABLE_BYTES, 8, 0
     .quad boot_level2_text + PRESENT_WRITABLE
-    .fill 511 - TEXT_BASE / BOOT_MAP_BYTES, 8, 0
+    .fill 511 - TEXT_BASE / TABLE_BYTES, 8, 0
 boot_level2_identity:
     .set page, 0
-    .rept 512
+    .rept PHYSICAL_LIMIT / LARGE_PAGE_BYTES
     .quad page * LARGE_PAGE_BYTES + PRESENT_WRITABLE_LARGE
     .set page, page + 1
     .endr
@@ -90,13 +111,23 @@ boot_level2_text:
     .quad PHYSICAL_BASE + page * LARGE_PAGE_BYTES + PRESENT_WRITABLE_LARGE
     .set page, page + 1
     .endr
+boot_end:
+
+    .section .rodata
+    .balign 8
+    .globl boot_end_address       // as data: too far away for an address of an instruction
+boot_end_address:
+    .quad boot_end
 
     .bss
     .balign PAGE_BYTES
-    .fill NUCLEUS_STACK_BYTES
+    .fill NUCLEUS_STACK_BYTES     // system calls, and what boot.S starts
     .globl nucleus_stack_top
 nucleus_stack_top:
-    .fill PAGE_BYTES              // #DF, NMI, #MC: their own stack (IST2)
+    .fill NUCLEUS_STACK_BYTES     // exceptions and interrupts (IST1), also those that end the idle system call
+    .globl nucleus_trap_stack_top
+nucleus_trap_stack_top:
+    .fill NUCLEUS_STACK_BYTES     // #DF, NMI, #MC (IST2)
     .globl nucleus_abort_stack_top
 nucleus_abort_stack_top:
 

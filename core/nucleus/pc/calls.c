@@ -1,17 +1,39 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// calls.c - the downcalls of nucleus.h that are neither threads nor the end.
+// calls.c - the downcalls of nucleus.h that are neither threads nor the end, and the idle loop.
 //
 // The caller is the monitor, which is trusted; its pointers are still looked up, because a bug there must end in an error
 // and not in a ring-0 fault.
 #include "pc.h"
 
+#define IDLE_NS_MAX 1000000000ull // the timer's count has 32 bits: a longer wait is several
+
+volatile bool nucleus_is_idle;
+static uint64_t requests;         // NUCLEUS_WAIT_*; an NMI adds to it at any instruction
+
+void request(uint64_t what) { __atomic_fetch_or(&requests, what, __ATOMIC_SEQ_CST); }
+uint64_t requests_take(void) { return __atomic_exchange_n(&requests, 0, __ATOMIC_SEQ_CST); }
+
+// Until any interrupt: the one place at which ring 0 can be interrupted.
+static void idle(void) {
+    nucleus_is_idle = true;
+    __asm__ volatile("sti; hlt; cli" : : : "memory"); // sti takes effect behind hlt, so that no wake-up is lost
+    nucleus_is_idle = false;
+}
+
 int64_t nucleus_wait(uint64_t deadline_ns, uint64_t devices) {
-    for (;;) {
-        if ((devices >> DEVICE_CONSOLE & 1) != 0 && console_is_ready()) return 1 << DEVICE_CONSOLE;
-        if (clock_ns() >= deadline_ns) return 0;
-        __asm__ volatile("pause");
+    for (bool has_slept = false;; has_slept = true) {
+        int64_t ready = (int64_t)requests_take();
+        if ((devices >> DEVICE_CONSOLE & 1) != 0 && console_is_ready()) ready |= 1 << DEVICE_CONSOLE;
+        uint64_t now_ns = clock_ns();
+        if (ready != 0 || now_ns >= deadline_ns) {
+            if (has_slept) tick_start(); // the timer was used for the deadline
+            return ready;
+        }
+        uint64_t left_ns = deadline_ns - now_ns;
+        timer_arm(left_ns < IDLE_NS_MAX ? left_ns : IDLE_NS_MAX);
+        idle();
     }
 }
 
@@ -28,7 +50,11 @@ int nucleus_console_write(const char *text, size_t bytes) {
     return 0;
 }
 
-int64_t nucleus_clock_reference(uint32_t wall) { return wall != 0 ? -ENODEV : (int64_t)clock_ns(); }
+int64_t nucleus_clock_reference(uint32_t wall) {
+    if (wall == 0) return (int64_t)clock_ns();
+    uint64_t offset_ns = clock_wall_offset_ns();
+    return offset_ns != 0 ? (int64_t)(offset_ns + clock_ns()) : -ENODEV;
+}
 
 int nucleus_slots_read(uint32_t domain, uint32_t offset, uint64_t *out, size_t count) {
     uint64_t *target = count <= SLOTS_BYTES / 8 ? alias_checked((uintptr_t)out, count * 8) : NULL;

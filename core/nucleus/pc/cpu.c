@@ -3,7 +3,7 @@
 
 // cpu.c - the CPU's own settings: where traps go, and everything that CPL 3 must not be able to do.
 //
-// Set once, never changed. No OSXSAVE: XSAVE, XRSTOR and XSETBV are #UD, so nothing but WRPKRU can write PKRU (A2).
+// Set once, never changed; the rights that a backend needs are rights_*.c's. No OSXSAVE: XSAVE, XRSTOR and XSETBV are #UD, so nothing but WRPKRU can write PKRU (A2).
 // No FSGSBASE: gates use no segment base, and nobody can move one. No OSFXSR, EM set: no vector or x87 state. IOPL 0 and
 // an I/O bitmap beyond the TSS limit: no ports. Trap gates have DPL 0 but for int3: `int n` is #GP. SYSENTER_CS stays 0: #GP.
 #include "pc.h"
@@ -17,7 +17,10 @@
 #define CR4_UMIP (1u << 11)
 #define CR4_SMEP (1u << 20)
 #define CR4_SMAP (1u << 21)
-#define CR4_PKE (1u << 22)
+#define LEAF_FEATURES 1
+#define LEAF_EXTENDED 7
+#define ECX 2
+#define EBX 1
 #define IST_TRAPS 1
 #define IST_ABORTS 2
 #define VECTOR_NMI 2
@@ -33,7 +36,7 @@ struct __attribute__((packed)) task_state {
 struct trap_gate { uint16_t low, selector; uint8_t ist, type; uint16_t middle; uint32_t high, pad; };
 struct __attribute__((packed)) table_pointer { uint16_t limit; uint64_t base; };
 
-extern char nucleus_stack_top[], nucleus_abort_stack_top[];
+extern char nucleus_stack_top[], nucleus_trap_stack_top[], nucleus_abort_stack_top[];
 extern char trap_stubs[], trap_stubs_end[], syscall_entry[]; // entry.S; stubs of equal size, one per vector
 
 static struct task_state task_state;
@@ -46,17 +49,24 @@ static uint64_t segments[7] = {
     0x00cff3000000ffff,           // DOMAIN_DATA
 };                                // then TASK_STATE, two words
 
-static void msr_write(uint32_t msr, uint64_t value) {
-    __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
+// All zero for a leaf that the CPU does not have (it would answer with another one).
+void cpuid(uint32_t leaf, uint32_t out[4]) {
+    uint32_t most, subleaf = 0, base = leaf & 0xf0000000;
+    __asm__ volatile("cpuid" : "=a"(most), "+c"(subleaf) : "a"(base) : "ebx", "edx");
+    for (int i = 0; i < 4; i++) out[i] = 0;
+    if (leaf > most || (most & 0xf0000000) != base) return;
+    __asm__ volatile("cpuid" : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3]) : "a"(leaf), "c"(0));
 }
 
-static void cpuid(uint32_t leaf, uint32_t out[4]) {
-    __asm__ volatile("cpuid" : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3]) : "a"(leaf), "c"(0));
+bool cpu_has(uint32_t leaf, uint32_t word, uint32_t bit) {
+    uint32_t words[4];
+    cpuid(leaf, words);
+    return words[word] >> bit & 1;
 }
 
 void cpu_start(void) {
     uintptr_t state = (uintptr_t)&task_state;
-    task_state.rsp[0] = task_state.ist[IST_TRAPS - 1] = (uintptr_t)nucleus_stack_top;
+    task_state.rsp[0] = task_state.ist[IST_TRAPS - 1] = (uintptr_t)nucleus_trap_stack_top;
     task_state.ist[IST_ABORTS - 1] = (uintptr_t)nucleus_abort_stack_top;
     task_state.io_bitmap = sizeof(task_state);
     segments[TASK_STATE / 8] = (sizeof(task_state) - 1) | (state & 0xffffff) << 16 | 0x89ull << 40 |
@@ -79,13 +89,10 @@ void cpu_start(void) {
     msr_write(MSR_SYSENTER_CS, 0);
 }
 
-// Refuses a CPU without keys. SMEP, SMAP and UMIP are second lines: used where they exist.
+// SMEP, SMAP and UMIP are second lines: used where they exist.
 void cpu_protect(void) {
-    uint32_t leaf[4];
-    cpuid(7, leaf);
-    if ((leaf[2] >> 3 & 1) == 0) die_with("this CPU has no memory protection keys (PKU); QEMU needs -cpu max");
-    uint64_t cr4 = CR4_PAE | CR4_PKE | (leaf[2] >> 2 & 1 ? CR4_UMIP : 0) | (leaf[1] >> 7 & 1 ? CR4_SMEP : 0) |
-                   (leaf[1] >> 20 & 1 ? CR4_SMAP : 0);
+    uint64_t cr4 = CR4_PAE | (cpu_has(LEAF_EXTENDED, ECX, 2) ? CR4_UMIP : 0) | (cpu_has(LEAF_EXTENDED, EBX, 7) ? CR4_SMEP : 0) |
+                   (cpu_has(LEAF_EXTENDED, EBX, 20) ? CR4_SMAP : 0) | rights_cr4();
     __asm__ volatile("mov %0, %%cr4" : : "r"(cr4) : "memory"); // the true point at which keys hold
 }
 
@@ -93,10 +100,8 @@ void cpu_protect(void) {
 // only as good as the clock.
 uint64_t cpu_entropy(void) {
     static uint64_t state;
-    uint32_t leaf[4];
     uint64_t value = 0;
-    cpuid(1, leaf);
-    if (leaf[2] >> 30 & 1) __asm__ volatile("rdrand %0" : "+r"(value) : : "cc");
+    if (cpu_has(LEAF_FEATURES, ECX, 30)) __asm__ volatile("rdrand %0" : "+r"(value) : : "cc");
     value ^= state += tsc_read() + 0x9e3779b97f4a7c15;
     value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9;
     value = (value ^ value >> 27) * 0x94d049bb133111eb;

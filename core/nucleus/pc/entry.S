@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// entry.S - every way into ring 0: the exceptions, the PIC's lines and the system call.
+// entry.S - every way into ring 0: exceptions, interrupts and the system call.
 //
 // Vocabulary: FROM says who can arrive (malice: any code at CPL 3, with registers of its choice); LIVE which registers
 // mean something; IRQ whether interrupts can come; PKRU whose rights are live.
@@ -64,7 +64,8 @@ trap_common:
     push %r13
     push %r14
     push %r15
-    cld
+    push $2                       // DF, and AC, by which CPL 3 would switch SMAP off
+    popfq
     xor %ecx, %ecx
     mov %cr4, %rax
     bt $22, %eax                  // before CR4.PKE is set RDPKRU is #UD: a fault that early must still be reported

@@ -5,8 +5,15 @@
 #ifndef NUCLEUS_PC_LAYOUT_ASM_H
 #define NUCLEUS_PC_LAYOUT_ASM_H
 
-#define PHYSICAL_BASE 0x1000000   // where TEXT_BASE lies: 16 MiB, above everything that firmware keeps for itself
-#define BOOT_MAP_BYTES 0x40000000 // 1 GiB: what boot.S maps of the start of memory; no frame above it is used
+// Boot code at 1 MiB, the image at 2 MiB: both below 8 MiB, where UEFI firmware (OVMF) keeps memory for itself, and low enough
+// that the smallest machine has it.
+#define BOOT_BASE 0x100000
+#define PHYSICAL_BASE 0x200000    // where TEXT_BASE lies; a multiple of 2 MiB, for boot.S's large pages
+#define PHYSICAL_LIMIT 0x100000000 // 4 GiB: what boot.S maps; no memory above it is used
+
+// Ring 0's own windows, supervisor pages: + physical address. The alias of domain memory lies below them (ALIAS_OFFSET).
+#define MMIO_BASE 0x20000000000   // device registers, uncached, each page mapped when somebody asks for it
+#define FRAMES_BASE 0x30000000000 // the memory that frames.c hands out: page tables are changed through it
 
 #define NUCLEUS_STACK_BYTES 0x4000
 
@@ -18,7 +25,10 @@
 #define TASK_STATE 0x28
 
 #define VECTOR_TICK 32
-#define VECTOR_COUNT 40           // to the end of the PIC's master, which can be spurious on its last line
+#define VECTOR_LINE 33            // + global interrupt line (GSI)
+#define LINE_COUNT 48              // microvm has two IOAPICs
+#define VECTOR_SPURIOUS 95        // the local APIC wants its last four bits set
+#define VECTOR_COUNT 96
 #define FLAGS_DOMAIN 0x202        // interrupts on
 #define VECTOR_SYSCALL 256        // not a vector of the CPU: how syscall_entry marks its frame
 

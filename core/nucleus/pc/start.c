@@ -1,33 +1,33 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// start.c - from boot.S to the monitor's UPCALL_BOOT.
-//
-// struct hvm_start_info is the boot protocol's (Xen's public/arch-x86/hvm/start_info.h, version 1). It and the command
-// line lie in low memory, so both are read before paging_start() takes low memory away.
+// start.c - from boot.S to the monitor's UPCALL_BOOT. The order matters: what the loader and the firmware left in memory is read
+// before paging_start() hands that memory out.
+#include "boot_info.h"
+#include "machine.h"
 #include "pc.h"
-#include "start_info.h"
 
-void nucleus_main(const struct hvm_start_info *info);
+void nucleus_main(uint64_t handed, uint32_t magic);
 
-void nucleus_main(const struct hvm_start_info *info) {
-    static char arguments[BOOT_ARGUMENTS_BYTES];
+void nucleus_main(uint64_t handed, uint32_t magic) {
     console_start();
-    if (info->magic != HVM_START_MAGIC) die_with("this image boots by PVH only");
-    const char *line = (const char *)info->command_line;
-    for (size_t i = 0; line != NULL && i < sizeof(arguments) - 1 && line[i] != 0; i++) arguments[i] = line[i];
-
+    boot_info_read(handed, magic);
+    machine_read();
     cpu_start();
-    paging_start(info);           // here low memory disappears
+    paging_start();               // here low memory disappears
     cpu_protect();
     const uint64_t seed[2] = { cpu_entropy(), cpu_entropy() };
     random_seed(seed);
     tokens_draw();
 
     struct public *public = public_writable();
-    for (size_t i = 0; i < sizeof(arguments); i++) public->boot_arguments[i] = arguments[i];
+    for (size_t i = 0; i < sizeof(boot_info.arguments); i++) public->boot_arguments[i] = boot_info.arguments[i];
     for (size_t i = 0; i < 4; i++) public->boot_random[i] = random_word();
     clock_start();
+    apic_start();
+    machine_find();
+    power_start();
+    console_open_input();
     threads_start();
     tick_start();
     thread_upcall(UPCALL_BOOT, 0);

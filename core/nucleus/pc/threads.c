@@ -24,22 +24,31 @@ static struct context monitor_context(uintptr_t rip, uint64_t rsp, uint64_t kind
 }
 
 _Noreturn void thread_upcall(uint32_t kind, uint64_t argument) {
-    struct context context = monitor_context((uintptr_t)monitor_upcall, *slot(DOMAIN_MONITOR, SLOT_SP), kind, argument);
+    uint64_t stack = kind == UPCALL_BOOT ? stack_base(rights_first_stack(), thread_running) : *slot(DOMAIN_MONITOR, SLOT_SP);
+    struct context context = monitor_context((uintptr_t)monitor_upcall, stack, kind, argument);
+    rights_enter_monitor(true);
     context_enter(&context);
 }
 
 _Noreturn void thread_resume(void) { context_enter(&threads[thread_running].called); }
 
+// anchors.c writes at the top of each stack, through the alias.
+static void stacks_prepare(uint32_t thread) {
+    for (uint32_t id = DOMAIN_MONITOR; id < domain_count; id++)
+        if (!memory_touch(stack_base(id, thread), 8)) nucleus_panic("a stack lies nowhere:", stack_base(id, thread));
+    anchors_prepare(thread);
+}
+
 void threads_start(void) {
-    anchors_prepare(0);
+    stacks_prepare(0);
     anchors_load(0);
     public_writable()->cpu.thread = 0;
 }
 
 int nucleus_thread_create(uint32_t thread) {
     if (thread >= THREAD_MAX || thread == thread_running) return -EINVAL;
-    anchors_prepare(thread);
-    threads[thread].called = monitor_context((uintptr_t)monitor_thread_start, stack_base(DOMAIN_MONITOR, thread) - 8,
+    stacks_prepare(thread);
+    threads[thread].called = monitor_context((uintptr_t)monitor_thread_start, stack_base(rights_first_stack(), thread) - 8,
                                              UPCALL_THREAD, thread);
     return 0;
 }
@@ -52,4 +61,7 @@ int nucleus_thread_switch(uint32_t thread) {
     return 0;
 }
 
-int nucleus_thread_continue(void) { context_enter(thread_interrupted()); } // the gate on pc publishes no anchor
+int nucleus_thread_continue(void) { // the gate on pc publishes no anchor
+    rights_enter_monitor(false);
+    context_enter(thread_interrupted());
+}

@@ -1,23 +1,31 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// traps.c - what happened, and who is told: a downcall of the monitor, or a fault that the monitor hears of.
+// traps.c - what happened, and who is told: a downcall of the monitor, a page to be made, an interrupt, a fault that the monitor
+// hears of.
 //
 // Trusts nothing in the context but its cs, which the CPU wrote. A system call counts only from the one site and with
 // the monitor's rights live, which only the monitor's own gates can load; any other is a fault of whoever made it (A30).
-// A fault of the monitor itself ends the system: it is trusted, so there is nobody above it to repair it.
+// A fault of the monitor itself ends the system: it is trusted, so there is nobody above it to repair it. Interrupts find ring 0
+// only in its idle loop; but for NMI, which leaves a word for later and nothing else.
+#include "autoconf.h"
 #include "pc.h"
 
+#define ERROR_PRESENT 1
 #define ERROR_WRITE 2
 #define ERROR_FETCH 16
 #define ERROR_KEY 32
+#define TICK_NS (1000000000ull / CONFIG_TICK_HZ)
+#define TICK_SOON_NS 20000        // asks again when the monitor was at work; each time in a row after twice as long
 
-enum vector { VECTOR_DE, VECTOR_DB, VECTOR_BP = 3, VECTOR_OF, VECTOR_UD = 6, VECTOR_NM, VECTOR_PF = 14, VECTOR_AC = 17 };
+enum vector { VECTOR_DE, VECTOR_DB, VECTOR_NMI, VECTOR_BP, VECTOR_OF, VECTOR_UD = 6, VECTOR_NM, VECTOR_PF = 14, VECTOR_AC = 17 };
 
 typedef int64_t nucleus_call(uint64_t, uint64_t, uint64_t, uint64_t);
 extern nucleus_call *const nucleus_calls[], *const nucleus_calls_end[]; // filled by core/gates/nucleus_pc.S
 extern char nucleus_syscall_return[];
 extern struct fault monitor_fault_record;
+
+const struct context *trap_context;
 
 _Noreturn void trap(struct context *context);
 
@@ -43,13 +51,6 @@ static uint32_t fault_kind(const struct context *context) {
     }
 }
 
-// The domain whose rights were live; domain_count when they are nobody's: an attacker on its way to gate_die.
-static uint32_t domain_of(uint64_t pkru) {
-    for (uint32_t id = DOMAIN_MONITOR; id < domain_count; id++)
-        if (domain_table[id].pkru == pkru) return id;
-    return domain_count;
-}
-
 static void downcall(struct context *context) {
     uint64_t number = context->rax;
     struct context *called = thread_called(); // of the caller, also when the call switches threads
@@ -61,9 +62,10 @@ static void downcall(struct context *context) {
         called->rax = (uint64_t)nucleus_calls[number](context->rdi, context->rsi, context->rdx, context->r10);
 }
 
-static void fault_record(const struct context *context, struct fault *fault) {
+static void fault_record(const struct context *context) {
+    struct fault *fault = alias_checked((uintptr_t)&monitor_fault_record, sizeof(*fault));
     *fault = (struct fault){
-        .kind = fault_kind(context), .domain = domain_of(context->pkru), .thread = thread_running,
+        .kind = fault_kind(context), .domain = rights_domain(context), .thread = thread_running,
         .pkey_fault = context->vector == VECTOR_PF && (context->error & ERROR_KEY) != 0, .pkru = (uint32_t)context->pkru,
         .address = context->vector == VECTOR_PF ? fault_address_read() : 0,
         .rip = context->rip, .rsp = context->rsp, .rbp = context->rbp,
@@ -72,24 +74,54 @@ static void fault_record(const struct context *context, struct fault *fault) {
 }
 
 static _Noreturn void interrupt(const struct context *context) {
-    bool is_monitor_busy = context->pkru == domain_table[DOMAIN_MONITOR].pkru || public_writable()->cpu.monitor_busy;
-    if (context->vector != VECTOR_TICK || !tick_taken(is_monitor_busy)) context_enter(context);
+    static uint64_t soon_ns = TICK_SOON_NS;
+    bool is_tick = context->vector == VECTOR_TICK;
+    if (context->vector == VECTOR_SPURIOUS) context_enter(context);
+    if (!is_tick) line_taken((uint32_t)context->vector - VECTOR_LINE);
+    apic_acknowledge();
+    if ((context->cs & 3) == 0) {
+        if (!nucleus_is_idle) nucleus_panic("interrupt in the nucleus at", context->rip);
+        context_enter(context);
+    }
+    // A tick that finds the monitor at work asks again soon, so that gates need no exit hook; those sections are bounded.
+    // monitor_busy: on mpk the scheduler, which the monitor waits for. Where ring 0 is emulated, an interrupt can take longer than
+    // the shortest wait: without the doubling nothing else would ever run.
+    if (rights_is_monitor(context) || public_writable()->cpu.monitor_busy) {
+        timer_arm(soon_ns);
+        if (soon_ns < TICK_NS) soon_ns *= 2;
+        context_enter(context);
+    }
+    soon_ns = TICK_SOON_NS;
+    if (is_tick) timer_arm(TICK_NS);
     *thread_interrupted() = *context;
-    thread_upcall(UPCALL_TICK, 0);
+    uint64_t requests = requests_take();
+    thread_upcall(requests & NUCLEUS_WAIT_STOP ? UPCALL_STOP : requests & NUCLEUS_WAIT_REPORT ? UPCALL_REPORT : UPCALL_TICK, 0);
 }
 
+void tick_start(void) { timer_arm(TICK_NS); }
+
 _Noreturn void trap(struct context *context) {
-    const struct domain *monitor = &domain_table[DOMAIN_MONITOR];
-    bool is_monitor = context->pkru == monitor->pkru && context->rip - monitor->text_start < monitor->text_bytes;
+    if (context->vector == VECTOR_NMI) {
+        request(NUCLEUS_WAIT_REPORT);
+        context_enter(context);
+    }
     if (context->vector >= VECTOR_TICK && context->vector < VECTOR_COUNT) interrupt(context);
-    if ((context->cs & 3) == 0) nucleus_panic("trap in the nucleus at", context->rip);
-    if (is_monitor) nucleus_panic("fault in the monitor at", context->rip);
-    if (context->vector == VECTOR_SYSCALL && context->rip == (uintptr_t)nucleus_syscall_return &&
-        context->pkru == monitor->pkru) {
+    trap_context = context;
+    if ((context->cs & 3) == 0) nucleus_panic("trap in the nucleus; vector and error:", context->vector << 32 | context->error);
+    if (context->vector == VECTOR_PF && (context->error & ERROR_PRESENT) == 0 && memory_touch(fault_address_read(), 1))
+        context_enter(context);
+    if (context->vector == VECTOR_PF && rights_is_stuck_call(context)) {
+        context->vector = VECTOR_SYSCALL;
+        context->rip = context->rcx;
+    }
+    if (context->vector == VECTOR_SYSCALL && context->rip == (uintptr_t)nucleus_syscall_return && rights_is_monitor(context)) {
         downcall(context);
         thread_resume();
     }
+    const struct domain *monitor = &domain_table[DOMAIN_MONITOR];
+    if (rights_is_monitor(context) && context->rip - monitor->text_start < monitor->text_bytes)
+        nucleus_panic("fault in the monitor; vector and error:", context->vector << 32 | context->error);
     *thread_interrupted() = *context;
-    fault_record(context, alias_of((uintptr_t)&monitor_fault_record));
+    fault_record(context);
     thread_upcall(UPCALL_FAULT, (uintptr_t)&monitor_fault_record);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// resume_pc.S - platform pc: the one way from ring 0 back to CPL 3.
+// resume_pc_mpk.S - platform pc, backend mpk: the one way from ring 0 back to CPL 3 (or to its own idle loop).
 //
 // _Noreturn void context_enter(const struct context *); the struct is core/nucleus/pc/pc.h's, in nucleus memory.
 // Linked into the nucleus' text, a supervisor page: CPL 3 cannot execute this WRPKRU (SMEP's converse is the U bit), so it
@@ -34,7 +34,7 @@ context_enter:
     pop %rcx
     pop %rax
     add $16, %rsp                 // vector, error
-    iretq                         // the true point at which CPL 3 runs. LIVE OUT: all
+    iretq                         // the true point at which the interrupted code goes on. LIVE OUT: all
     .size context_enter, . - context_enter
 
     .section .note.GNU-stack, "", @progbits
