@@ -201,4 +201,4 @@ image-scripts := $(addprefix scripts/,image.py gategen.py prototypes.py stubs.py
 public-headers := $(wildcard core/include/*.h shared-heap/*.h) $(foreach name,$(enabled),$($(name)-header))
 $(D)/cloister.elf: $(foreach name,$(enabled),$(O)/obj/$(name).o) $(core-objects)/monitor.o $(core-objects)/nucleus.o \
 		$(O)/obj/liblib.a $(O)/obj/libxheap.a $(D)/manifest.json $(image-scripts) $(public-headers) $(wildcard core/gates/*)
-	$(call say,IMAGE,$@)$(PYTHON) scripts/image.py $(if $(Q),,--verbose) $(D)/manifest.json
+	$(call say,IMAGE,$@)$(PYTHON) scripts/image.py $(if $(Q),,--verbose) $(D)/manifest.json$(if $(filter pc,$(PLATFORM)), && $(PYTHON) scripts/privileged.py $(core-objects)/nucleus)

@@ -6,8 +6,8 @@ Interface:
   missing(boot), kvm_missing()   why this machine cannot: one sentence, or None
   iso(folder, arguments)          makes <folder>/cloister.iso, which GRUB boots on BIOS and UEFI; returns its path
   Machine(elf, arguments, machine=, accel=, boot=, ...)  a system.System: start, wait_for, command, statistics, stop, kill
-Usage: pc.py run|debug [--machine M] [--accel A] [--boot B] <elf> [key=value ...] (make run, make debug with PLATFORM=pc)
-       pc.py iso <elf> [key=value ...]                                           (make iso)
+Usage: pc.py run|debug [--machine M] [--accel A] [--boot B] [--memory MIB] <elf> [key=value ...] [--gdb words for gdb]
+       pc.py iso <elf> [key=value ...]              (make run, make debug, make iso with PLATFORM=pc)
 
 Requests go to QEMU by QMP, as somebody outside would make them: the power button ends the
 system, an NMI asks for its statistics. QEMU ends with (status << 1) | 1, which wait_exit() turns back.
@@ -174,8 +174,8 @@ The console's text comes here as well. gdb reads whatever is mapped: keys bind t
 
 
 def debug(asked):
-    gdb_words = [word for word in asked.arguments if word.startswith("-")]
-    asked.arguments = [word for word in asked.arguments if not word.startswith("-")]
+    cut = asked.arguments.index("--gdb") if "--gdb" in asked.arguments else len(asked.arguments)
+    asked.arguments, gdb_words = asked.arguments[:cut], asked.arguments[cut + 1:]
     with tempfile.TemporaryDirectory(prefix="cloister-gdb-") as folder:
         path = os.path.join(folder, "gdb")
         with relay(asked, ["-S", "-gdb", f"unix:{path},server=on,wait=off"], subprocess.DEVNULL) as running:

@@ -6,7 +6,7 @@
 # Invariant: each of these works in a fresh clone; scripts/setup.sh installs what is missing and is quick when nothing is.
 # Everything that they make lands in $(O).
 
-.PHONY: setup run debug domains graph demo test bench bench-micro bench-redis
+.PHONY: setup run debug iso domains graph demo test bench bench-micro bench-redis
 
 setup:
 	@scripts/setup.sh $(O)
@@ -14,15 +14,27 @@ setup:
 # Without CONFIG and without a configured $(O)/.config, the isolated configuration is booted.
 run-config = $(or $(CONFIG),$(if $(wildcard $(O)/.config),,separate))
 
-# BOOT: further boot arguments (key=value). PORT: where clients reach the server.
+# Platform pc is started by another script, which takes MACHINE, ACCEL and BOOT. Used where the image's folder is known.
+pc-options = $(if $(MACHINE),--machine $(MACHINE)) $(if $(ACCEL),--accel $(ACCEL)) $(if $(BOOT),--boot $(BOOT)) $(if $(MEMORY),--memory $(MEMORY))
+
+# ARGS: further boot arguments (key=value). PORT: where clients reach the server.
 run: setup
 	@$(MAKE) all CONFIG=$(run-config)
-	@$(PYTHON) scripts/run.py $(if $(PORT),--port $(PORT)) "`$(MAKE) -s image-path CONFIG=$(run-config)`" $(BOOT)
+	@image="`$(MAKE) -s image-path CONFIG=$(run-config)`"; case "$$image" in \
+	*-pc/cloister.elf) $(PYTHON) scripts/pc.py run $(pc-options) "$$image" $(ARGS) ;; \
+	*) $(PYTHON) scripts/run.py $(if $(PORT),--port $(PORT)) "$$image" $(ARGS) ;; esac
 
 # The same under gdb, which knows domains, threads and gates; it explains itself.
 debug: setup
 	@$(MAKE) all CONFIG=$(run-config)
-	@$(PYTHON) scripts/debug.py "`$(MAKE) -s image-path CONFIG=$(run-config)`"
+	@image="`$(MAKE) -s image-path CONFIG=$(run-config)`"; case "$$image" in \
+	*-pc/cloister.elf) $(PYTHON) scripts/pc.py debug $(pc-options) "$$image" $(ARGS) ;; \
+	*) $(PYTHON) scripts/debug.py "$$image" ;; esac
+
+# A CD image that GRUB boots, on BIOS and UEFI; ARGS become part of it.
+iso: setup
+	@$(MAKE) all CONFIG=$(run-config) PLATFORM=pc
+	@$(PYTHON) scripts/pc.py iso "`$(MAKE) -s image-path CONFIG=$(run-config) PLATFORM=pc`" $(ARGS)
 
 .PHONY: image-path
 image-path:

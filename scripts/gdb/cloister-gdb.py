@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # SPDX-FileCopyrightText: The Cloister authors
-"""cloister-gdb.py - gdb knows domains, threads, gates and keys of a running system on platform host.
+"""cloister-gdb.py - gdb knows domains, threads, gates and keys of a running system.
 
 The build copies it to <image>-gdb.py, where gdb finds it by itself once `add-auto-load-safe-path <folder>` allows that;
 make debug does. Commands: ck-domains, ck-threads, ck-gates, ck-pkru [value].
@@ -38,11 +38,14 @@ def public():
 
 
 def pkru():
-    """Of the stopped code, or None: gdb, CPU or backend has none."""
+    """Of the stopped code, or None: backend none, or not known. QEMU does not show the register; then the code that stopped says
+    whose rights it has, outside the gates."""
     try:
         return int(gdb.parse_and_eval("(unsigned)$pkru"))
     except gdb.error:
-        return None
+        here = int(gdb.parse_and_eval("$pc"))
+        rows = [row for row in domains()[1:] if 0 <= here - int(row["text_start"]) < int(row["text_bytes"])]
+        return int(rows[0]["pkru"]) if rows else None
 
 
 def rights(value, key):
@@ -135,7 +138,7 @@ class Pkru(Command):
     def print(self, argument):
         value = int(gdb.parse_and_eval(argument)) & 0xffffffff if argument else pkru()
         if value is None:
-            raise gdb.GdbError("ck-pkru: this CPU or this gdb does not show PKRU; give a value: ck-pkru 0x55555554")
+            raise gdb.GdbError("ck-pkru: PKRU is not shown here (in a gate, in the nucleus, on this CPU); give a value: ck-pkru 0x55555554")
         owners = {PKEY_ARENA: "shared heap", PKEY_PUBLIC: "public area"}
         for row in domains():
             owners.setdefault(int(row["pkey"]), row["name"].string())

@@ -22,7 +22,11 @@ trap_stubs:
     .set vector, 0
     .rept VECTOR_COUNT
     .balign STUB_BYTES, 0xcc
-    .if (VECTORS_WITH_ERROR >> vector & 1) == 0
+    .set has_error, 0
+    .if vector < 32
+    .set has_error, VECTORS_WITH_ERROR >> vector & 1
+    .endif
+    .if has_error == 0
     push $0                       // same frame for all
     .endif
     push $vector
