@@ -21,8 +21,8 @@
 void *heap_alloc(size_t bytes);
 // The same, zeroed.
 void *heap_zalloc(size_t bytes);
-// The block with its contents, cut or extended to bytes, perhaps elsewhere; NULL, with the old block untouched, when the heap has
-// no room. A NULL address allocates.
+// The block with its contents, cut or extended to bytes, perhaps elsewhere; NULL, with the old block untouched, when
+// the heap has no room. A NULL address allocates.
 void *heap_realloc(void *address, size_t bytes);
 // Ends a block; NULL is ignored. A pointer that is no live block (double free, foreign pointer) is a programming
 // error: the domain faults.

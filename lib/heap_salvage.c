@@ -6,10 +6,12 @@
 //   region   [ kept block ][ kept ][ ..... not kept ..... ][ kept block ][ not kept ][sentinel]
 //   map        1 1 1 1 1 1   1 1 1   0 0 0 0 0 0 0 0 0 0 0   1 1 1 1 1 1   0 0 0 0 0
 //
-// What an attacker could try: headers that overlap others, or reach beyond the region; blocks that are named twice; sizes that leave
-// gaps too small for a header. The map decides: a header is believed only where its whole block was free in the map.
-// Free blocks, lists and counts are made anew. Of what the region says about them one thing is read: where the free block at its end
-// begins, so that a large region with little in it costs little. Beyond that nothing is kept, so a lie can only make it keep less.
+// What an attacker could try: headers that overlap others, or reach beyond the region; blocks that are named twice;
+// sizes that leave gaps too small for a header. The map decides: a header is believed only where its whole block was
+// free in the map.
+// Free blocks, lists and counts are made anew. Of what the region says about them one thing is read: where the free
+// block at its end begins, so that a large region with little in it costs little. Beyond that nothing is kept, so a lie
+// can only make it keep less.
 #include "string.h"
 #include "tlsf.h"
 
@@ -47,7 +49,9 @@ static size_t map_next(const uint64_t *map, size_t from, size_t to) {
     return to;
 }
 
-static size_t unit_of(const struct heap *heap, const void *address) { return ((uintptr_t)address - (uintptr_t)heap->first) / ALIGNMENT; }
+static size_t unit_of(const struct heap *heap, const void *address) {
+    return ((uintptr_t)address - (uintptr_t)heap->first) / ALIGNMENT;
+}
 
 // The start of the last block, if it is a free one; else the end.
 static char *bound_of(const struct heap *heap) {
@@ -61,7 +65,7 @@ static char *bound_of(const struct heap *heap) {
 
 void heap_salvage_begin(struct heap_salvage *salvage, struct heap *heap, void *region, size_t bytes, uint64_t *map) {
     memset(heap, 0, sizeof(*heap));
-    (void)bounds_set(heap, (uintptr_t)region, bytes); // too small: first and end are equal, and nothing lies between them
+    (void)bounds_set(heap, (uintptr_t)region, bytes); // too small: first and end are equal, with nothing in between
     *salvage = (struct heap_salvage){heap, map, bound_of(heap)};
     memset(map, 0, HEAP_MAP_WORDS((size_t)(salvage->bound - heap->first)) * sizeof(*map));
 }
@@ -73,7 +77,8 @@ size_t heap_keep(struct heap_salvage *salvage, const void *address, size_t bytes
         return 0;
     const struct heap_block *block = (const struct heap_block *)at;
     size_t payload = payload_of(block), wanted = payload_for(bytes);
-    if (block->tag != live_tag(block) || (block->word & FREE) || payload < wanted || wanted == 0 || payload > end - at - HEADER_BYTES)
+    if (block->tag != live_tag(block) || (block->word & FREE) || payload < wanted || wanted == 0 ||
+        payload > end - at - HEADER_BYTES)
         return 0;
     size_t from = unit_of(heap, block), to = from + (HEADER_BYTES + payload) / ALIGNMENT;
     if (!map_is_clear(salvage->map, from, to))
@@ -120,7 +125,8 @@ void heap_salvage_end(struct heap_salvage *salvage) {
         at = next;
     }
     // Now every header is right, so that inserting a free block can mark the one behind it.
-    for (struct heap_block *block = (struct heap_block *)heap->first; (char *)block < heap->end; block = block_after(block))
+    for (struct heap_block *block = (struct heap_block *)heap->first; (char *)block < heap->end;
+         block = block_after(block))
         if ((char *)block >= salvage->bound || !map_has(salvage->map, (size_t)((char *)block - start) / ALIGNMENT))
             list_insert(heap, block);
     heap->statistics.peak_bytes = heap->statistics.used_bytes;

@@ -35,8 +35,10 @@ struct heap_block {
 };
 #define HEADER_BYTES offsetof(struct heap_block, next)
 
-_Static_assert(HEAP_CLASSES == 1 << CLASS_BITS && HEAP_CLASSES * ALIGNMENT == 1 << LINEAR_SHIFT, "classes are evenly spaced");
-_Static_assert(HEAP_AREA_BYTES == (1ull << (LINEAR_SHIFT + HEAP_LEVELS - 1)), "the last level ends with the largest heap");
+_Static_assert(HEAP_CLASSES == 1 << CLASS_BITS && HEAP_CLASSES * ALIGNMENT == 1 << LINEAR_SHIFT,
+               "classes are evenly spaced");
+_Static_assert(HEAP_AREA_BYTES == (1ull << (LINEAR_SHIFT + HEAP_LEVELS - 1)),
+               "the last level ends with the largest heap");
 
 static inline size_t payload_of(const struct heap_block *block) { return block->word & ~(size_t)FLAGS; }
 static inline struct heap_block *block_after(const struct heap_block *block) {
@@ -44,7 +46,9 @@ static inline struct heap_block *block_after(const struct heap_block *block) {
 }
 static inline uint64_t live_tag(const struct heap_block *block) { return TAG_LIVE ^ (uintptr_t)block; }
 static inline void *block_payload(struct heap_block *block) { return (char *)block + HEADER_BYTES; }
-static inline struct heap_block *block_of(const void *address) { return (struct heap_block *)((uintptr_t)address - HEADER_BYTES); }
+static inline struct heap_block *block_of(const void *address) {
+    return (struct heap_block *)((uintptr_t)address - HEADER_BYTES);
+}
 
 static inline void class_of(size_t bytes, unsigned *level, unsigned *class) {
     if (bytes < (1u << LINEAR_SHIFT)) {
@@ -109,7 +113,8 @@ static inline struct heap_block *list_find(struct heap *heap, size_t bytes) {
 
 // The bounds of an empty heap, in whole units of ALIGNMENT, and its sentinel. False: too small for a block.
 static inline bool bounds_set(struct heap *heap, uintptr_t from, size_t bytes) {
-    uintptr_t start = (from + ALIGNMENT - 1) & ~(uintptr_t)(ALIGNMENT - 1), end = (from + bytes) & ~(uintptr_t)(ALIGNMENT - 1);
+    uintptr_t start = (from + ALIGNMENT - 1) & ~(uintptr_t)(ALIGNMENT - 1),
+              end = (from + bytes) & ~(uintptr_t)(ALIGNMENT - 1);
     invariant(bytes <= HEAP_AREA_BYTES);
     heap->statistics.total_bytes = bytes;
     if (end < start + 2 * HEADER_BYTES + PAYLOAD_MIN)

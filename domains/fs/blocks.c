@@ -5,8 +5,8 @@
 //
 //   height 2:  root -> [index block] -> [index block] -> [4096 bytes]
 //
-// The tree grows at the root, when a write needs it, and goes with the last block. buffer may lie in the shared heap, where its
-// owner can change it: each byte is moved once, and nothing is decided by it.
+// The tree grows at the root, when a write needs it, and goes with the last block. buffer may lie in the shared heap,
+// where its owner can change it: each byte is moved once, and nothing is decided by it.
 // Invariant: a block is whole before it is tied in, and nothing leads to it before it is freed.
 #include "ram.h"
 #include "string.h"
@@ -70,7 +70,8 @@ static void **link_make(struct heap *heap, struct ram_contents *contents, uint64
 }
 
 // Writes part of one block. False: no room.
-static bool block_write(struct heap *heap, struct ram_contents *contents, uint64_t offset, const void *buffer, size_t part) {
+static bool block_write(struct heap *heap, struct ram_contents *contents, uint64_t offset, const void *buffer,
+                        size_t part) {
     size_t inside = offset % BLOCK_BYTES;
     void **link = link_make(heap, contents, offset / BLOCK_BYTES);
     char *block = link ? *link : NULL;
@@ -89,8 +90,8 @@ static bool block_write(struct heap *heap, struct ram_contents *contents, uint64
     return true;
 }
 
-// Frees the data blocks from first on, counted from the start of this subtree, and index blocks that become empty. True: nothing is
-// left below at, which is the caller's to untie and free.
+// Frees the data blocks from first on, counted from the start of this subtree, and index blocks that become empty.
+// True: nothing is left below at, which is the caller's to untie and free.
 static bool subtree_cut(struct heap *heap, struct ram_contents *contents, void **at, uint32_t height, uint64_t first) {
     if (!height)
         return first == 0;
@@ -138,7 +139,8 @@ size_t contents_read(const struct ram_contents *contents, uint64_t offset, void 
     return bytes;
 }
 
-int64_t contents_write(struct heap *heap, struct ram_contents *contents, uint64_t offset, const void *buffer, size_t bytes) {
+int64_t contents_write(struct heap *heap, struct ram_contents *contents, uint64_t offset, const void *buffer,
+                       size_t bytes) {
     size_t done = 0;
     for (size_t part; done < bytes; done += part) {
         part = smaller(bytes - done, BLOCK_BYTES - (offset + done) % BLOCK_BYTES);

@@ -4,8 +4,9 @@
 // directory.c - names of the file system in memory, see ram.h.
 //
 // One hash table for all directories finds (directory, name); each directory's slots give its entries an order.
-// Invariant: an entry is in slot `slot` of `directory` and in the bucket of `hash`, and is the entry of its node; between two
-// operations every node with a name has one entry. The slot is what counts: the table is made again after a restart.
+// Invariant: an entry is in slot `slot` of `directory` and in the bucket of `hash`, and is the entry of its node;
+// between two operations every node with a name has one entry. The slot is what counts: the table is made again after a
+// restart.
 // The table doubles at load 1, when there is memory; else chains get longer and nothing fails.
 #include "invariant.h"
 #include "ram.h"
@@ -19,14 +20,17 @@ static uint32_t hash_of(const struct ram *ram, const struct ram_node *directory,
     return (uint32_t)siphash_1_3((const uint64_t[]){ram->seed[0], ram->seed[1] ^ directory->number}, name, bytes);
 }
 
-static struct ram_entry **bucket_of(const struct ram *ram, uint32_t hash) { return &ram->buckets[hash & (ram->bucket_count - 1)]; }
+static struct ram_entry **bucket_of(const struct ram *ram, uint32_t hash) {
+    return &ram->buckets[hash & (ram->bucket_count - 1)];
+}
 
 int directory_open(struct ram *ram, uint32_t names_wanted) {
     ram->named = 0;
     ram->bucket_count = BUCKETS_MIN;
     while (ram->bucket_count < names_wanted && ram->bucket_count <= UINT32_MAX / 4)
         ram->bucket_count *= 2;
-    while (!(ram->buckets = heap_zalloc_in(&ram->heap, ram->bucket_count * sizeof(*ram->buckets))) && ram->bucket_count > BUCKETS_MIN)
+    while (!(ram->buckets = heap_zalloc_in(&ram->heap, ram->bucket_count * sizeof(*ram->buckets))) &&
+           ram->bucket_count > BUCKETS_MIN)
         ram->bucket_count /= 2;
     return ram->buckets ? 0 : -ENOMEM;
 }
@@ -67,10 +71,12 @@ static void table_remove(struct ram *ram, struct ram_entry *entry) {
     ram->named--;
 }
 
-struct ram_entry *directory_find(const struct ram *ram, const struct ram_node *directory, const char *name, size_t bytes) {
+struct ram_entry *directory_find(const struct ram *ram, const struct ram_node *directory, const char *name,
+                                 size_t bytes) {
     uint32_t hash = hash_of(ram, directory, name, bytes);
     struct ram_entry *entry = *bucket_of(ram, hash);
-    while (entry && !(entry->hash == hash && entry->directory == directory && entry->name_bytes == bytes && !memcmp(entry->name, name, bytes)))
+    while (entry && !(entry->hash == hash && entry->directory == directory && entry->name_bytes == bytes &&
+                      !memcmp(entry->name, name, bytes)))
         entry = entry->hash_next;
     return entry;
 }

@@ -14,7 +14,8 @@
 struct fs_state fs_state;
 PERSISTENT struct fs_kept fs_kept;
 
-// Old handles are stale: each slot counts on, from where the generation before was if that is known, else from far away of it.
+// Old handles are stale: each slot counts on, from where the generation before was if that is known, else from far away
+// of it.
 static void generations_renew(uint32_t generation, int persist_valid) {
     for (uint32_t i = 0; i < FS_OPEN_MAX; i++) {
         uint32_t last = persist_valid ? fs_kept.generations[i] : generation * 4099u;
@@ -24,7 +25,8 @@ static void generations_renew(uint32_t generation, int persist_valid) {
 
 int fs_init(uint32_t generation, int persist_valid) {
     const struct ram_memory memory = {fs_kept.region, sizeof(fs_kept.region), fs_kept.map};
-    const uint64_t seed[2] = {public_area.boot_random[0] ^ __builtin_ia32_rdtsc(), public_area.boot_random[1] ^ generation};
+    const uint64_t seed[2] = {public_area.boot_random[0] ^ __builtin_ia32_rdtsc(),
+                              public_area.boot_random[1] ^ generation};
     struct ram *ram = &fs_state.ram;
     memset(&fs_state, 0, sizeof(fs_state));
     generations_renew(generation, persist_valid);
@@ -33,7 +35,8 @@ int fs_init(uint32_t generation, int persist_valid) {
     if (why)
         log_line("fs: starting empty, for what was kept is not consistent: %s", why);
     else if (persist_valid)
-        log_line("fs: kept %lu files and directories, %lu bytes", ram->nodes, heap_statistics_in(&ram->heap).used_bytes);
+        log_line("fs: kept %lu files and directories, %lu bytes", ram->nodes,
+                 heap_statistics_in(&ram->heap).used_bytes);
     return result < 0 ? result : vfs_mount(&fs_state.vfs, &ram->mount, NULL);
 }
 
@@ -52,7 +55,8 @@ static int slot_find(void) {
 static int flags_check(uint32_t flags) {
     bool is_nonsense = (flags & ~(uint32_t)FLAGS_ALL) || !(flags & (FS_READ | FS_WRITE | FS_DIRECTORY)) ||
                        ((flags & (FS_TRUNCATE | FS_APPEND)) && !(flags & FS_WRITE)) ||
-                       ((flags & FS_EXCLUSIVE) && !(flags & FS_CREATE)) || ((flags & FS_CREATE) && (flags & FS_DIRECTORY));
+                       ((flags & FS_EXCLUSIVE) && !(flags & FS_CREATE)) ||
+                       ((flags & FS_CREATE) && (flags & FS_DIRECTORY));
     return is_nonsense ? -EINVAL : 0;
 }
 

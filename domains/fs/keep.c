@@ -4,20 +4,21 @@
 // keep.c - the file system in memory again, after a restart; see ram.h and core/include/persist.h.
 //
 //   1. find    from kept.root down: each block is kept once (heap_keep), each pointer, length, type and name is checked
-//              before it is followed, and what can be derived is written anew: back pointers, counts, the holders (none)
+//              before it is followed, and what can be derived is written anew: back pointers, counts, holders (none)
 //   2. sweep   the heap frees what was not found: blocks of interrupted operations, files that only a handle held
 //   3. settle  the table of names is made; what lies beyond the ends of files and of slots goes
 //
-// The generation before may have crashed anywhere, or may have been made to write anything. Whatever it left, each step ends: a block is
-// found once or everything is refused, so the work is bounded by the region. A tree has each node once, so there is no cycle.
+// The generation before may have crashed anywhere, or may have been made to write anything. Whatever it left, each step
+// ends: a block is found once or everything is refused, so the work is bounded by the region. A tree has each node
+// once, so there is no cycle.
 // This may be stopped as well: what is not derived is not written, not even with its own value, until all is found.
-// What an attacker could try: names that collide in the table; its seed is new. Two equal names; found in step 3. Crashing this
-// code each time; after RAM_ATTEMPTS_MAX attempts it is not tried again.
+// What an attacker could try: names that collide in the table; its seed is new. Two equal names; found in step 3.
+// Crashing this code each time; after RAM_ATTEMPTS_MAX attempts it is not tried again.
 // What is checked is the form. Bytes inside a file's blocks are not: there is no checksum (CAVEATS.md).
 #include "ram.h"
 #include "string.h"
 
-#define LOAD_CHECKED_MAX 64      // names per bucket up to which equal names are looked for: with more it would take too long
+#define LOAD_CHECKED_MAX 64      // names per bucket up to which equal names are looked for: more would take too long
 
 struct keep {
     struct ram *ram;
@@ -52,7 +53,8 @@ static bool contents_keep(struct keep *keep, struct ram_contents *contents) {
 }
 
 static bool entries_keep(struct keep *keep, struct ram_entries *entries) {
-    size_t bytes = entries->used ? heap_keep(&keep->salvage, entries->slots, entries->used * sizeof(*entries->slots)) : 0;
+    size_t bytes =
+        entries->used ? heap_keep(&keep->salvage, entries->slots, entries->used * sizeof(*entries->slots)) : 0;
     if (entries->used && !bytes)
         return refuse(keep, "the slots of a directory are no such block");
     if (!entries->used)
@@ -205,7 +207,8 @@ static bool everything_find(struct keep *keep) {
     return tree_find(keep, root) && leaving_find(keep);
 }
 
-const char *ram_reopen(struct ram *ram, struct ram_kept *kept, const struct ram_memory *memory, const uint64_t seed[2]) {
+const char *ram_reopen(struct ram *ram, struct ram_kept *kept, const struct ram_memory *memory,
+                       const uint64_t seed[2]) {
     struct keep keep = {.ram = ram};
     *ram = (struct ram){.mount.operations = &ram_operations, .kept = kept, .seed = {seed[0], seed[1]}};
     if (kept->layout != RAM_LAYOUT)

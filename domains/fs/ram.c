@@ -58,7 +58,9 @@ static int ram_create(struct fs_node *directory, const char *name, size_t bytes,
     return 0;
 }
 
-static bool has_entries(struct ram_node *node) { return node->node.type == FS_TYPE_DIRECTORY && node->entries.count > 0; }
+static bool has_entries(struct ram_node *node) {
+    return node->node.type == FS_TYPE_DIRECTORY && node->entries.count > 0;
+}
 
 static int ram_remove(struct fs_node *node) {
     if (has_entries(ram_node(node)))
@@ -68,7 +70,8 @@ static int ram_remove(struct fs_node *node) {
     return 0;
 }
 
-static int ram_rename(struct fs_node *node, struct fs_node *directory, const char *name, size_t bytes, struct fs_node *replaced) {
+static int ram_rename(struct fs_node *node, struct fs_node *directory, const char *name, size_t bytes,
+                      struct fs_node *replaced) {
     if (replaced && has_entries(ram_node(replaced)))
         return -ENOTEMPTY;
     struct ram_node *old_parent = ram_node(node)->entry->directory;
@@ -128,7 +131,8 @@ static void ram_stat(struct fs_node *node, struct fs_stat *out) {
     out->number = from->number;
     out->modified_ns = from->modified_ns;
     out->bytes = is_file ? from->contents.bytes : from->entries.count;
-    out->allocated_bytes = is_file ? from->contents.blocks * BLOCK_BYTES : from->entries.room * sizeof(from->entries.slots[0]);
+    out->allocated_bytes =
+        is_file ? from->contents.blocks * BLOCK_BYTES : from->entries.room * sizeof(from->entries.slots[0]);
 }
 
 static void ram_release(struct fs_node *node) {

@@ -3,8 +3,9 @@
 
 // state.h - everything that fs knows, in one struct; private to fs.
 //
-// The component's lock protects all of it. fs_state is made by each fs_init; fs_kept is what a restart leaves alone (persist.h), and
-// every pointer in it leads into its own region. Handles are not kept: their generations are, so that old ones are stale.
+// The component's lock protects all of it. fs_state is made by each fs_init; fs_kept is what a restart leaves alone
+// (persist.h), and every pointer in it leads into its own region. Handles are not kept: their generations are, so that
+// old ones are stale.
 #ifndef FS_STATE_H
 #define FS_STATE_H
 

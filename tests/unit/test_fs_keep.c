@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// test_fs_keep.c - fs after a restart: what it keeps, what it refuses, and scribbles of every kind. test_fs_stop.c has interruptions.
+// test_fs_keep.c - fs after a restart: what it keeps, what it refuses, and scribbles of every kind. test_fs_stop.c has
+// interruptions.
 #include "fs_walk.h"
 
 static void files_are_kept(void **state) {
@@ -133,19 +134,31 @@ static void leaving_outside(void) {
 }
 
 static const struct { void (*scribble)(void); const char *why; } wrongs[] = {
-    {bad_layout, "there was no file system yet"}, {bad_attempts, "too many attempts did not come to their end"},
-    {bad_root, "the root is no directory"}, {no_root, "a file or directory is none, or has two names"},
-    {bad_type, "something is neither file nor directory"}, {bad_number, "the number of a file or directory was never given"},
-    {bad_length, "a file is larger than files can be"}, {bad_height, "a file is larger than files can be"},
-    {block_twice, "a block of a file is none, or is used twice"}, {block_outside, "a block of a file is none, or is used twice"},
+    {bad_layout, "there was no file system yet"},
+    {bad_attempts, "too many attempts did not come to their end"},
+    {bad_root, "the root is no directory"},
+    {no_root, "a file or directory is none, or has two names"},
+    {bad_type, "something is neither file nor directory"},
+    {bad_number, "the number of a file or directory was never given"},
+    {bad_length, "a file is larger than files can be"},
+    {bad_height, "a file is larger than files can be"},
+    {block_twice, "a block of a file is none, or is used twice"},
+    {block_outside, "a block of a file is none, or is used twice"},
     {block_is_node, "a block of a file is none, or is used twice"},
-    {node_twice, "a file or directory is none, or has two names"}, {cycle, "a file or directory is none, or has two names"},
-    {entry_twice, "a name is none, or is used twice"}, {bad_slots, "the slots of a directory are no such block"},
-    {slots_outside, "the slots of a directory are no such block"}, {slash, "a name is none, or is used twice"},
-    {nul, "a name is none, or is used twice"}, {dots, "a name is none, or is used twice"}, {empty_name, "a name is none, or is used twice"},
-    {long_name, "a name is none, or is used twice"}, {no_end, "a name is none, or is used twice"},
+    {node_twice, "a file or directory is none, or has two names"},
+    {cycle, "a file or directory is none, or has two names"},
+    {entry_twice, "a name is none, or is used twice"},
+    {bad_slots, "the slots of a directory are no such block"},
+    {slots_outside, "the slots of a directory are no such block"},
+    {slash, "a name is none, or is used twice"},
+    {nul, "a name is none, or is used twice"},
+    {dots, "a name is none, or is used twice"},
+    {empty_name, "a name is none, or is used twice"},
+    {long_name, "a name is none, or is used twice"},
+    {no_end, "a name is none, or is used twice"},
     {equal_names, "a directory has two equal names"},
-    {leaving_twice, "a name is in two places"}, {leaving_outside, "a name is none, or is used twice"},
+    {leaving_twice, "a name is in two places"},
+    {leaving_outside, "a name is none, or is used twice"},
 };
 
 static void refuses_and_says_so(void **state) {
@@ -197,7 +210,9 @@ static void derived_data_is_made_again(void **state) {
 
 // ---- scribbles
 
-static uint64_t *random_word(void) { return (uint64_t *)(void *)(fs_kept.region + 8 * (size_t)random_below(sizeof(fs_kept.region) / 8)); }
+static uint64_t *random_word(void) {
+    return (uint64_t *)(void *)(fs_kept.region + 8 * (size_t)random_below(sizeof(fs_kept.region) / 8));
+}
 
 // Where something stands: memory in use, for the most part a pointer, a length or a header.
 static uint64_t *random_used_word(void) {
@@ -216,7 +231,10 @@ static void scribble(void) {
     case 1: *word = *random_used_word(); break;
     case 2: *word += 16 * (uint64_t)random_below(8); break;
     case 3: *word = (uintptr_t)random_word() & ~(uintptr_t)15; break;
-    case 4: *word = (const uint64_t[]){0, 1, 16, UINT64_MAX, INT64_MAX, UINT32_MAX, 4096, (uintptr_t)&fs_state}[random_below(8)]; break;
+    case 4:
+        *word = (const uint64_t[]){
+            0, 1, 16, UINT64_MAX, INT64_MAX, UINT32_MAX, 4096, (uintptr_t)&fs_state}[random_below(8)];
+        break;
     case 5: memset(word, (int)random_next(), random_below(64)); break;
     case 6: memmove(word, random_used_word(), random_below(200)); break;
     case 7: ((uint64_t *)(void *)&fs_kept)[random_below(sizeof(struct ram_kept) / 8)] = *random_used_word(); break;
@@ -288,7 +306,8 @@ static void noise_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        KEEP_TEST(files_are_kept), KEEP_TEST(handles_stay_stale), KEEP_TEST(full_and_worn), KEEP_TEST(refuses_and_says_so),
-        KEEP_TEST(derived_data_is_made_again), KEEP_TEST(scribbles_are_survived), KEEP_TEST(noise_is_refused)};
+        KEEP_TEST(files_are_kept),      KEEP_TEST(handles_stay_stale),         KEEP_TEST(full_and_worn),
+        KEEP_TEST(refuses_and_says_so), KEEP_TEST(derived_data_is_made_again), KEEP_TEST(scribbles_are_survived),
+        KEEP_TEST(noise_is_refused)};
     return cmocka_run_group_tests_name("fs keep", tests, NULL, NULL);
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// test_fs_stop.c - fs stopped at each store of each operation, and restarted from there: before or after, and nothing in between.
+// test_fs_stop.c - fs stopped at each store of each operation, and restarted from there: before or after, and nothing
+// in between.
 //
 // The CPU's single steps (the trap flag) run a handler after each instruction; whenever what is kept has changed, it
 // restarts from a copy, reads everything, and puts back what was there.
@@ -42,7 +43,8 @@ static void stepped(int signal) {
     if (fs_init(generation + 1, 1) != 0 || !was_kept())
         refused_count++;
     struct walk walk = walk_all();
-    if (!walk.is_good || walk.nodes != fs_state.ram.nodes || !tail_is_zero("/a") || !tail_is_zero("/none") || !tail_is_zero("/d/e/large"))
+    if (!walk.is_good || walk.nodes != fs_state.ram.nodes || !tail_is_zero("/a") || !tail_is_zero("/none") ||
+        !tail_is_zero("/d/e/large"))
         refused_count++;
     if (outcome_count < sizeof(outcomes) / sizeof(outcomes[0]))
         outcomes[outcome_count++] = walk.digest;
@@ -92,13 +94,27 @@ static int close_unlinked(void) {
 }
 
 static const struct { const char *name; int (*run)(void); } operations[] = {
-    {"create a file", create_file}, {"create a directory", create_directory}, {"remove a file", remove_file},
-    {"remove the last of a directory", remove_last}, {"remove a directory", remove_empty}, {"rename in place", rename_here},
-    {"rename into another directory", rename_away}, {"rename the last of a directory", rename_last}, {"rename a directory", rename_directory},
+    {"create a file", create_file},
+    {"create a directory", create_directory},
+    {"remove a file", remove_file},
+    {"remove the last of a directory", remove_last},
+    {"remove a directory", remove_empty},
+    {"rename in place", rename_here},
+    {"rename into another directory", rename_away},
+    {"rename the last of a directory", rename_last},
+    {"rename a directory", rename_directory},
     {"replace", rename_over},
-    {"replace a neighbour", rename_over_beside}, {"replace a directory", rename_over_directory}, {"append", append},
-    {"write the first byte", write_first}, {"write far beyond the end", write_far}, {"write into a gap", write_gap}, {"cut all", cut_all},
-    {"cut some", cut_some}, {"extend", extend}, {"truncate by opening", open_truncating}, {"close what was unlinked", close_unlinked},
+    {"replace a neighbour", rename_over_beside},
+    {"replace a directory", rename_over_directory},
+    {"append", append},
+    {"write the first byte", write_first},
+    {"write far beyond the end", write_far},
+    {"write into a gap", write_gap},
+    {"cut all", cut_all},
+    {"cut some", cut_some},
+    {"extend", extend},
+    {"truncate by opening", open_truncating},
+    {"close what was unlinked", close_unlinked},
 };
 
 static void step_through(const char *name, int (*run)(void), int more_names) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// test_heap.c - heaps over other memory, and their salvage after a restart: what is kept, what is refused, scribbled headers.
+// test_heap.c - heaps over other memory, and their salvage after a restart: what is kept, what is refused, scribbled
+// headers.
 #include "heap.h"
 #include "fake.h"
 
@@ -82,7 +83,8 @@ static void keeps_what_is_named(void **state) {
             if (random_below(4)) {
                 size_t usable = heap_keep(&salvage, slots[i].address, slots[i].bytes);
                 assert_true(usable >= slots[i].bytes && usable >= 32);
-                assert_true(heap_is_kept(&salvage, slots[i].address) && heap_is_kept(&salvage, slots[i].address + usable - 1));
+                assert_true(heap_is_kept(&salvage, slots[i].address) &&
+                            heap_is_kept(&salvage, slots[i].address + usable - 1));
                 used += usable + 16;
                 kept++;
             } else {
@@ -107,8 +109,21 @@ static void refuses_what_is_no_block(void **state) {
     size_t *first_header = (size_t *)(void *)(first - 16);
     heap_free_in(&heap, gone);
     begin();
-    char *const wrong[] = {NULL, (char *)16, region, region + REGION_BYTES, region + REGION_BYTES - 16, (char *)UINTPTR_MAX, (char *)-16l,
-                           region - 16, first + 1, first + 16, first - 16, gone, last + 16, (char *)&heap, last + (1l << 40)};
+    char *const wrong[] = {NULL,
+                           (char *)16,
+                           region,
+                           region + REGION_BYTES,
+                           region + REGION_BYTES - 16,
+                           (char *)UINTPTR_MAX,
+                           (char *)-16l,
+                           region - 16,
+                           first + 1,
+                           first + 16,
+                           first - 16,
+                           gone,
+                           last + 16,
+                           (char *)&heap,
+                           last + (1l << 40)};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
         if (heap_keep(&salvage, wrong[i], 16))
             fail_msg("number %zu was kept", i);
@@ -224,15 +239,25 @@ static void small_regions_refuse(void **state) {
     }
 }
 
-// Where the free block at the end begins is the one thing that is believed, and a lie about it loses blocks, or nothing.
+// Where the free block at the end begins is the one thing that is believed, and a lie about it loses blocks, or
+// nothing.
 static void end_of_what_is_used(void **state) {
     (void)state;
     char *first = heap_alloc_in(&heap, 100), *last = heap_alloc_in(&heap, 3000);
     begin();
     assert_true(map[4] == 0xa5a5a5a5a5a5a5a5 && map[3] == 0); // 1 KiB per word: the rest of the map was not touched
     uint64_t *sentinel = (uint64_t *)(void *)(region + REGION_BYTES - 16);
-    char *const forged[] = {NULL, region - 16, region + 8, region, first + 100, last - 16, last + 16, region + REGION_BYTES - 16,
-                            region + REGION_BYTES, (char *)UINTPTR_MAX, (char *)-16l};
+    char *const forged[] = {NULL,
+                            region - 16,
+                            region + 8,
+                            region,
+                            first + 100,
+                            last - 16,
+                            last + 16,
+                            region + REGION_BYTES - 16,
+                            region + REGION_BYTES,
+                            (char *)UINTPTR_MAX,
+                            (char *)-16l};
     for (size_t i = 0; i < sizeof(forged) / sizeof(forged[0]); i++) {
         for (uint64_t flags = 0; flags < 3; flags += 2) {
             sentinel[0] = flags;
@@ -270,9 +295,9 @@ static void misuse_faults(void **state) {
 #define HEAP_TEST(name) cmocka_unit_test_setup(name, open_heap)
 
 int main(void) {
-    const struct CMUnitTest tests[] = {HEAP_TEST(keeps_what_is_named), HEAP_TEST(refuses_what_is_no_block), HEAP_TEST(survives_small_gaps),
-                                       HEAP_TEST(scribbles_change_nothing_that_counts), HEAP_TEST(small_regions_refuse),
-                                       HEAP_TEST(end_of_what_is_used),
+    const struct CMUnitTest tests[] = {HEAP_TEST(keeps_what_is_named),  HEAP_TEST(refuses_what_is_no_block),
+                                       HEAP_TEST(survives_small_gaps),  HEAP_TEST(scribbles_change_nothing_that_counts),
+                                       HEAP_TEST(small_regions_refuse), HEAP_TEST(end_of_what_is_used),
                                        HEAP_TEST(misuse_faults)};
     return cmocka_run_group_tests_name("heap", tests, NULL, NULL);
 }
