@@ -10,7 +10,7 @@ import xml.etree.ElementTree
 
 import audit
 import common
-from common import check
+from common import check, equal
 import ktap
 
 
@@ -73,8 +73,31 @@ def gdb_constants():
                 check(wanted and int(wanted[1], 0) == int(value, 0), f"{name} is {value} in the script, not so in the headers")
 
 
+def own_configuration():
+    """make X_defconfig, and then no CONFIG=: that configuration counts. Before it, make says which commands make one."""
+    out = os.path.join(common.TEST_OUT, "own")
+    shutil.rmtree(out, ignore_errors=True)
+
+    def run(*words):
+        return subprocess.run(["make", "-C", common.ROOT, "--no-print-directory", f"O={out}", *words], text=True, timeout=300,
+                              env=common.system.outside_make(), stdin=subprocess.DEVNULL, capture_output=True)
+    os.makedirs(out)
+    os.symlink(os.path.join(common.system.out_folder(), "sources"), os.path.join(out, "sources"))
+    for target in ("all", "bench"):
+        done = run(target)
+        check(done.returncode == 2 and f"make O={out} net_defconfig\n" in done.stderr and "menuconfig" in done.stderr,
+              f"make {target} without a configuration: {done.returncode} {done.stderr}")
+    check(run("net_defconfig").returncode == 0, "make net_defconfig")
+    equal("the image without CONFIG=", run("-s", "image-path").stdout.strip(), os.path.join(out, "net", "cloister.elf"))
+    equal("the image with one", run("-s", "image-path", "CONFIG=sched").stdout.strip(), os.path.join(out, "sched", "cloister.elf"))
+    done = run("domains")
+    check(re.search(r"^net +\d+ +net ", done.stdout, re.M) and re.search(r"^system +\d+ .*\bkv\b", done.stdout, re.M),
+          f"make domains does not show net's two domains:\n{done.stdout}{done.stderr}")
+
+
 def cases():
     yield ktap.Case("make domains: every domain and edge", domains)
+    yield ktap.Case("make net_defconfig: what make takes without CONFIG=", own_configuration)
     yield ktap.Case("make graph: an SVG with every domain and edge", graph)
     yield ktap.Case("gdb stops behind a gate: ck-domains, ck-threads, ck-gates, ck-pkru", gdb,
                     common.skip_of(mpk=True) or (None if shutil.which("gdb") else "gdb is missing: run scripts/setup.sh"))
