@@ -11,7 +11,7 @@
 O ?= build
 comma := ,
 unit := $(O)/unit
-unit-tests := alloc boot command connection console discipline format fs fs_names fs_model fs_keep fs_stop heap real resp redis sched shell snapshot store string
+unit-tests := alloc boot command connection console discipline format fs fs_names fs_model fs_keep fs_stop heap net real resp redis sched shell snapshot store string
 
 kv-pure := $(filter-out domains/kv/server.c,$(wildcard domains/kv/*.c)) $(wildcard domains/fs/*.c) lib/heap_salvage.c lib/format.c tests/unit/fake_services.c
 test-alloc-src := lib/alloc.c
@@ -37,6 +37,14 @@ test-shell-src := $(wildcard domains/shell/*.c) lib/format.c
 test-snapshot-src := $(kv-pure) tests/unit/fake_heap.c
 test-store-src := $(kv-pure) tests/unit/fake_heap.c
 test-string-src :=
+
+# The network stack with lwIP; the pinned source is compiled as it is, so without warnings as errors.
+test-net-src := $(filter-out domains/net/status.c,$(wildcard domains/net/*.c)) lib/boot.c tests/unit/fake_heap.c \
+	$(addprefix $(O)/sources/lwip/src/,$(addprefix core/,def.c inet_chksum.c init.c ip.c mem.c memp.c netif.c pbuf.c tcp.c tcp_in.c \
+	tcp_out.c udp.c) $(addprefix core/ipv4/,etharp.c icmp.c ip4.c ip4_addr.c) netif/ethernet.c)
+test-net-flags := -Wno-error -Wno-unused-parameter -Wno-address -DSSIZE_MAX=__LONG_MAX__ -include sys/types.h -iquote drivers/netdev -iquote domains/net/port \
+	-isystem $(O)/sources/lwip/src/include -DCONFIG_NET_CONNECTIONS_MAX=1000 -DCONFIG_NET_WINDOW_KIB=512 \
+	-DCONFIG_NET_SEND_BUFFER_KIB=512 -DCONFIG_NET_RX_FRAMES_MAX=1000 -DCONFIG_NET_RX_QUEUE_KIB=4096 -DCONFIG_NET_DATAGRAMS_MAX=16
 
 test-real-flags := -lm
 # To leave the shell where it would sleep for ever.
