@@ -3,8 +3,9 @@
 
 // datagram.c - the interface is in datagram.h.
 //
-// A received datagram stays in the object of its frame. What a peer could try: a length in the UDP header that is not the frame's
-// (too long: dropped; shorter: the rest is cut off), and more datagrams than the application fetches (dropped and counted).
+// A received datagram stays in the object of its frame. What a peer could try: a length in the UDP header that is not
+// the frame's (too long: dropped; shorter: the rest is cut off), and more datagrams than the application fetches
+// (dropped and counted).
 #include "datagram.h"
 #include "public.h"
 #include "string.h"

@@ -6,8 +6,8 @@
 //   datagram_bind, datagram_close      a port
 //   datagram_send, datagram_collect    one datagram out, one in
 //
-// It keeps at most CONFIG_NET_DATAGRAMS_MAX received ones per socket, and none to be sent: what the device does not take is
-// refused. Everything here runs under the component lock.
+// It keeps at most CONFIG_NET_DATAGRAMS_MAX received ones per socket, and none to be sent: what the device does not
+// take is refused. Everything here runs under the component lock.
 #ifndef NET_DATAGRAM_H
 #define NET_DATAGRAM_H
 
@@ -20,8 +20,8 @@ void datagram_close(struct udp_pcb *udp);
 
 // Sends the bytes at data to where send says. Returns their number, or an error: see struct net_send.
 int datagram_send(struct socket *socket, const struct net_send *send, const void *data);
-// Moves the first queued datagram to the application, or drops it when it cannot be had any more. False when this batch cannot
-// carry it.
+// Moves the first queued datagram to the application, or drops it when it cannot be had any more. False when this batch
+// cannot carry it.
 bool datagram_collect(struct socket *socket, struct net_event *out);
 
 #endif

@@ -3,8 +3,8 @@
 
 // flow.c - the interface is in flow.h.
 //
-// The hash is keyed, since peers choose their ports and addresses. The table doubles when it has as many flows as buckets, and
-// stays as it is when there is no memory for that. Everything runs under the component lock.
+// The hash is keyed, since peers choose their ports and addresses. The table doubles when it has as many flows as
+// buckets, and stays as it is when there is no memory for that. Everything runs under the component lock.
 #include "flow.h"
 #include "alloc.h"
 #include "invariant.h"
@@ -67,8 +67,10 @@ struct flow *flow_new(struct tcp_pcb *pcb) {
     if (flow_count >= bucket_count)
         grow();
     flow->pcb = pcb;
-    flow->key = (struct flow_key){ .local = ip_addr_get_ip4_u32(&pcb->local_ip), .remote = ip_addr_get_ip4_u32(&pcb->remote_ip),
-                                   .local_port = lwip_htons(pcb->local_port), .remote_port = lwip_htons(pcb->remote_port) };
+    flow->key = (struct flow_key){ .local = ip_addr_get_ip4_u32(&pcb->local_ip),
+                                   .remote = ip_addr_get_ip4_u32(&pcb->remote_ip),
+                                   .local_port = lwip_htons(pcb->local_port),
+                                   .remote_port = lwip_htons(pcb->remote_port) };
     flow->mss = pcb->mss;
     flow->segment_bytes = link_segment_bytes(pcb->mss);
     insert(flow);
@@ -124,7 +126,8 @@ void flow_narrow(const uint8_t *ip, uint32_t bytes) {
         return;
     is_narrow = true;
     whole = tcp_active_pcbs;
-    seen = flow == NULL || flow->pcb->state == TIME_WAIT ? NULL : flow->pcb; // those that wait after the end are in another list
+    // Those that wait after their end are in another list.
+    seen = flow == NULL || flow->pcb->state == TIME_WAIT ? NULL : flow->pcb;
     behind = seen == NULL ? NULL : seen->next;
     tcp_active_pcbs = seen;
 }

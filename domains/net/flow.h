@@ -7,13 +7,14 @@
 //   flow_find                by addresses and ports
 //   flow_narrow, flow_widen  round lwIP's input: of its list of connections it sees only the one that the segment is for
 //
-// lwIP walks one list for every segment, and moves what it finds to the front; with thousands of equally busy connections it
-// walks half of them each time. Its source stays as it is, so it is given a shorter list:
+// lwIP walks one list for every segment, and moves what it finds to the front; with thousands of equally busy
+// connections it walks half of them each time. Its source stays as it is, so it is given a shorter list:
 //
 //   tcp_active_pcbs = first -> a -> b -> found -> c -> d        flow_narrow: tcp_active_pcbs = found -> c -> d
 //                                                               for a segment that is for none of them: nothing
-// Invariant: between the two calls lwIP adds no connection but in front, and ends none but `found`: all callbacks that run there
-// (socket.c) keep to the connection that they were called for. So flow_widen only has to link the two parts again.
+// Invariant: between the two calls lwIP adds no connection but in front, and ends none but `found`: all callbacks that
+// run there (socket.c) keep to the connection that they were called for. So flow_widen only has to link the two parts
+// again.
 #ifndef NET_FLOW_H
 #define NET_FLOW_H
 
@@ -42,8 +43,8 @@ int flow_init(void);
 struct flow *flow_new(struct tcp_pcb *pcb);
 void flow_end(struct flow *flow);
 
-// ip is an IPv4 header in private memory, with bytes bytes from there on; sent: it is ours, so its source is the local end.
-// NULL when it is no TCP segment of a connection.
+// ip is an IPv4 header in private memory, with bytes bytes from there on; sent: it is ours, so its source is the local
+// end. NULL when it is no TCP segment of a connection.
 struct flow *flow_find(const uint8_t *ip, uint32_t bytes, bool sent);
 
 // ip as above, of a segment that lwIP is about to get.

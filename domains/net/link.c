@@ -6,10 +6,11 @@
 // Reception: each frame comes in an object of its own, which becomes this domain's. Its headers are copied (at most
 // HEADER_BYTES_MAX) and the payload is not. Transmission: lwIP's frames are gathered, by one copy each, in a staging
 // object that is lent to the driver once per batch.
-// Segments of a bulk transfer travel in one frame, both ways, where the driver offers that: lwIP sees one large segment.
-// What a hostile driver could try: offsets outside the object, one object for two frames, objects without a frame, a
-// count beyond the batch, lengths of headers and segments that contradict the frame, changing bytes after delivery. All but the last
-// are checked here; against that, headers are private, and payload is the application's to distrust, like anything from the network.
+// Segments of a bulk transfer travel in one frame, both ways, where the driver offers that: lwIP sees one large
+// segment. What a hostile driver could try: offsets outside the object, one object for two frames, objects without a
+// frame, a count beyond the batch, lengths of headers and segments that contradict the frame, changing bytes after
+// delivery. All but the last are checked here; against that, headers are private, and payload is the application's to
+// distrust, like anything from the network.
 #include "link.h"
 #include <stdint.h>
 #include "alloc.h"
@@ -30,7 +31,8 @@
 #define HEADERS_BYTES_MIN (ETHERNET_BYTES + 20 + 20)
 #define UDP_BYTES 8
 #define FRAME_ALIGN 16 // of each frame's headroom in the staging object
-// A segment that the device is to cut: with its headers it fits the staging object, and leaves room for some small frames.
+// A segment that the device is to cut: with its headers it fits the staging object, and leaves room for some small
+// frames.
 #define GSO_BYTES_MAX 61440
 #define GSO_MSS_MIN 536 // a peer that wants less would have the device make tens of thousands of frames of one segment
 
@@ -102,8 +104,8 @@ static struct rx_frame *rx_frame_new(void) {
     return frame;
 }
 
-// How many of a frame's first bytes are headers: exact for TCP and UDP, so that the body is exactly their payload, else all that
-// were copied.
+// How many of a frame's first bytes are headers: exact for TCP and UDP, so that the body is exactly their payload, else
+// all that were copied.
 static uint32_t header_bytes(const uint8_t *header, uint32_t copied) {
     const uint8_t *ip = header + ETHERNET_BYTES;
     if (copied < ETHERNET_BYTES + 20 || header[12] != 0x08 || header[13] != 0x00 || ip[0] >> 4 != 4)
@@ -119,8 +121,8 @@ static uint32_t header_bytes(const uint8_t *header, uint32_t copied) {
     return all_bytes < copied ? all_bytes : copied;
 }
 
-// Whether what the driver says of a frame can be true of an object with room bytes. A frame of several segments must be one
-// whose checksum somebody vouches for, and no other may be larger than the link allows.
+// Whether what the driver says of a frame can be true of an object with room bytes. A frame of several segments must be
+// one whose checksum somebody vouches for, and no other may be larger than the link allows.
 static bool is_plausible(const struct netdev_frame *frame, size_t room) {
     const uint32_t bytes = frame->bytes;
     if (frame->offset > room || bytes > room - frame->offset || bytes < ETHERNET_BYTES || bytes > UINT16_MAX)
@@ -129,8 +131,8 @@ static bool is_plausible(const struct netdev_frame *frame, size_t room) {
         return false;
     if (frame->gso_type == NETDEV_GSO_NONE)
         return bytes <= ETHERNET_BYTES + (uint32_t)interface.mtu;
-    return frame->gso_type == NETDEV_GSO_TCPV4 && (device.offloads & NETDEV_OFFLOAD_LRO_RX) != 0 && frame->gso_bytes > 0 &&
-           (frame->flags & (NETDEV_NEEDS_CSUM | NETDEV_DATA_VALID)) != 0 && frame->header_bytes >= HEADERS_BYTES_MIN &&
+    return frame->gso_type == NETDEV_GSO_TCPV4 && (device.offloads & NETDEV_OFFLOAD_LRO_RX) != 0 &&
+           frame->gso_bytes > 0 && (frame->flags & (NETDEV_NEEDS_CSUM | NETDEV_DATA_VALID)) != 0 && frame->header_bytes >= HEADERS_BYTES_MIN &&
            frame->header_bytes <= bytes;
 }
 
@@ -171,7 +173,8 @@ static void receive_frame(void *object, const struct netdev_frame *descriptor) {
         pbuf_cat(head, body);
     }
     const bool is_checked = (descriptor->flags & (NETDEV_NEEDS_CSUM | NETDEV_DATA_VALID)) != 0;
-    const u16_t both = NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP, flags = (u16_t)(interface.chksum_flags & ~both);
+    const u16_t both = NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP;
+    const u16_t flags = (u16_t)(interface.chksum_flags & ~both);
     NETIF_SET_CHECKSUM_CTRL(&interface, is_checked ? flags : flags | both);
     if (head_bytes > ETHERNET_BYTES && frame->header[12] == 0x08 && frame->header[13] == 0x00)
         flow_narrow(frame->header + ETHERNET_BYTES, head_bytes - ETHERNET_BYTES);
@@ -253,7 +256,8 @@ static void offload_checksum(struct netdev_frame *descriptor, const uint8_t *hea
     const uint8_t *ip = header + ETHERNET_BYTES;
     const uint32_t ip_bytes = (ip[0] & 15u) * 4, start = ETHERNET_BYTES + ip_bytes;
     const uint32_t field = ip[9] == IP_PROTO_TCP ? 16 : 6; // where the checksum lies
-    if (header[12] != 0x08 || header[13] != 0x00 || (ip[9] != IP_PROTO_TCP && ip[9] != IP_PROTO_UDP) || start + field + 2 > bytes)
+    if (header[12] != 0x08 || header[13] != 0x00 || (ip[9] != IP_PROTO_TCP && ip[9] != IP_PROTO_UDP) ||
+        start + field + 2 > bytes)
         return;
     uint16_t words[4]; // source and destination address
     memcpy(words, ip + 12, sizeof(words));
@@ -270,7 +274,8 @@ static void offload_checksum(struct netdev_frame *descriptor, const uint8_t *hea
 }
 
 uint16_t link_segment_bytes(uint16_t mss) {
-    const bool is_cut = (device.offloads & NETDEV_OFFLOAD_GSO_TX) != 0 && (device.offloads & NETDEV_OFFLOAD_CSUM_TX) != 0;
+    const uint32_t needed = NETDEV_OFFLOAD_GSO_TX | NETDEV_OFFLOAD_CSUM_TX;
+    const bool is_cut = (device.offloads & needed) == needed;
     return is_cut && mss >= GSO_MSS_MIN ? (uint16_t)(GSO_BYTES_MAX - GSO_BYTES_MAX % mss) : mss;
 }
 

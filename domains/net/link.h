@@ -8,8 +8,8 @@
 //   link_flush      what lwIP sent goes to the driver, as one batch
 //   rx_frame_*      a received frame, whose payload stays in the shared-heap object in which it came
 //
-// Invariant: headers are parsed in a private copy; of a shared object lwIP sees only payload of TCP and UDP, which it does not read.
-// It does not know sockets (socket.c), and it never waits.
+// Invariant: headers are parsed in a private copy; of a shared object lwIP sees only payload of TCP and UDP, which it
+// does not read. It does not know sockets (socket.c), and it never waits.
 #ifndef NET_LINK_H
 #define NET_LINK_H
 
@@ -56,7 +56,8 @@ int link_init(void);
 bool link_receive(void);
 // Hands the gathered frames to the driver. True when all were taken.
 bool link_flush(void);
-// How long a segment lwIP may make for a peer that takes mss bytes: more where the device cuts it again, a multiple of mss then.
+// How long a segment lwIP may make for a peer that takes mss bytes: more where the device cuts it again, a multiple of
+// mss then.
 uint16_t link_segment_bytes(uint16_t mss);
 // The event that is signalled when frames may be waiting; -1 when there is no link.
 int link_event(void);

@@ -35,15 +35,16 @@ void *net_calloc(size_t count, size_t bytes) {
 
 // ---- driving the stack ----
 
-// The device's event before it was last found empty: as long as it stays, whoever can wait need not ask the device, since
-// event_wait() sees what has come since. To ask and hear "nothing" costs three crossings, and on `host` a system call.
+// The device's event before it was last found empty: as long as it stays, whoever can wait need not ask the device,
+// since event_wait() sees what has come since. To ask and hear "nothing" costs three crossings, and on `host` a system
+// call.
 static uint32_t empty_at;
 static bool is_known_empty;
 
 static uint32_t device_events(void) { return link_event() < 0 ? 0 : event_count((uint32_t)link_event()); }
 
-// Sends, receives and runs timers, without waiting; stops early once wanted events are there for owner. can_wait: what the device
-// holds may be left there, because the caller waits for its event from empty_at on.
+// Sends, receives and runs timers, without waiting; stops early once wanted events are there for owner. can_wait: what
+// the device holds may be left there, because the caller waits for its event from empty_at on.
 static void stack_poll(uint32_t owner, uint32_t wanted, bool can_wait) {
     (void)link_flush();
     if (!can_wait || empty_at != device_events())

@@ -4,10 +4,10 @@
 // net.h - TCP and UDP for applications, in batches.
 //
 // One call hands over a batch of replies and takes a batch of events: one crossing pays for many requests.
-// Received bytes are not copied: an event names a shared-heap object that becomes the caller's, and the caller frees it.
-// Serial: the calling thread drives the network stack while it waits. A listener and its connections belong to the thread
-// that called net_listen(): only that thread gets their events, and for any other their handles are stale. So does a port
-// that net_bind() took. It does not do IPv6, IP fragments or outgoing connections.
+// Received bytes are not copied: an event names a shared-heap object that becomes the caller's, and the caller frees
+// it. Serial: the calling thread drives the network stack while it waits. A listener and its connections belong to the
+// thread that called net_listen(): only that thread gets their events, and for any other their handles are stale. So
+// does a port that net_bind() took. It does not do IPv6, IP fragments or outgoing connections.
 #ifndef NET_H
 #define NET_H
 
@@ -28,8 +28,8 @@ enum net_event_kind {
     NET_WRITABLE, // room again after a send that moved fewer bytes than asked; until then the connection has no events
     NET_CLOSED,   // the peer closed or reset, or time-out: the handle is dead, no event follows. Never in the batch of the
                   // connection's last data: a peer that shut down only its sending half still gets the answer to it
-    NET_DATAGRAM, // one datagram for socket, from address and port: [offset, +bytes) of xheap_take(object). bytes 0: it was empty, and
-                  // there is no object. Each is whole, but they may be lost, doubled and reordered, as UDP is
+    NET_DATAGRAM, // one datagram for socket, from address and port: [offset, +bytes) of xheap_take(object). bytes 0: it
+                  // was empty, and there is no object. Each is whole, but they may be lost, doubled and reordered
 };
 
 struct net_event {
@@ -49,9 +49,12 @@ struct net_send {
                             // fewer bytes than asked, nothing is closed: ask again with the rest
     int32_t result;         // out: bytes queued (fewer than asked: wait for NET_WRITABLE), -ESTALE for a dead handle
     uint32_t pad;
-    uint8_t address[4];     // datagrams: where to. All or nothing: result is bytes; -EMSGSIZE beyond NET_DATAGRAM_MAX; -EINVAL for
-    uint16_t port, pad2;    // port 0 or address 0.0.0.0; -EAGAIN when the device is full, -ENOMEM, -ENODEV without a link. Port 0 with
-};                          // close: only close; a failed send does not close
+    // Datagrams: where to. All or nothing: result is bytes; -EMSGSIZE beyond NET_DATAGRAM_MAX; -EINVAL for port 0 or address
+    // 0.0.0.0; -EAGAIN when the device is full, -ENOMEM, -ENODEV without a link. Port 0 with close: only close; a send that
+    // failed does not close.
+    uint8_t address[4];
+    uint16_t port, pad2;
+};
 
 struct net_batch {
     uint64_t deadline_ns;   // wait for the first event until then; 0: do not wait; DEADLINE_NEVER
@@ -65,15 +68,15 @@ struct net_batch {
 // or -ENOMEM.
 GATE(net) int net_init(uint32_t generation, int persist_valid);
 
-// Accepts connections on port, at most backlog (1..1024) not yet accepted; further ones are made to try again. To be called
-// by the thread that will call net_exchange(). Returns a listener handle (> 0); -EINVAL for port 0 or a backlog out
-// of range, -EADDRINUSE when another living thread listens there, -ENOMEM. A thread that listens on its own port once
-// more (its domain has restarted) gets a new listener, and the old one's connections are reset. Does not block.
+// Accepts connections on port, at most backlog (1..1024) not yet accepted; further ones are made to try again. To be
+// called by the thread that will call net_exchange(). Returns a listener handle (> 0); -EINVAL for port 0 or a backlog
+// out of range, -EADDRINUSE when another living thread listens there, -ENOMEM. A thread that listens on its own port
+// once more (its domain has restarted) gets a new listener, and the old one's connections are reset. Does not block.
 GATE(net) int net_listen(uint16_t port, uint32_t backlog);
 
-// Takes the UDP port: its datagrams arrive as NET_DATAGRAM of the socket returned (> 0), and what is sent from it comes from there.
-// At most CONFIG_NET_DATAGRAMS_MAX wait; further ones are dropped. -EINVAL for port 0, -EADDRINUSE, -ENOMEM; ownership and
-// restarts as with net_listen(). Does not block.
+// Takes the UDP port: its datagrams arrive as NET_DATAGRAM of the socket returned (> 0), and what is sent from it comes
+// from there. At most CONFIG_NET_DATAGRAMS_MAX wait; further ones are dropped. -EINVAL for port 0, -EADDRINUSE,
+// -ENOMEM; ownership and restarts as with net_listen(). Does not block.
 GATE(net) int net_bind(uint16_t port);
 
 // Queues the sends (they point into data, bytes long; NULL and 0 when there are none), then waits for events and

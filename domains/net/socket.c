@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// socket.c - connections of lwIP and what applications ask of them; the interface is in socket.h, the table in socket_table.h.
+// socket.c - connections of lwIP and what applications ask of them; the interface is in socket.h, the table in
+// socket_table.h.
 //
 //   SYN --(backlog has room)--> half open --> CONNECTED, NET_ACCEPTED queued --> frames queued, NET_RECEIVED ...
 //   FIN, reset or time-out: has_ended --> NET_CLOSED, as the last event, in a later batch than the last data --> FREE
@@ -76,7 +77,7 @@ static err_t on_received(void *argument, struct tcp_pcb *pcb, struct pbuf *chain
         return ERR_OK;
     }
     if (chain->tot_len > TCP_MSS)
-        tcp_ack_now(pcb); // more than one segment, merged: the peer expects an acknowledgement, as lwIP sends for every second
+        tcp_ack_now(pcb); // several segments, merged: the peer expects what lwIP sends for every second one
     while (chain != NULL) {
         struct pbuf *pbuf = chain;
         chain = pbuf->next;
@@ -88,8 +89,8 @@ static err_t on_received(void *argument, struct tcp_pcb *pcb, struct pbuf *chain
             continue;
         }
         if (frame == NULL) {
-            // Payload outside a body: link.c splits exactly where lwIP does, so this cannot be. Data must not go missing
-            // silently, so if it is, the connection ends.
+            // Payload outside a body: link.c splits exactly where lwIP does, so this cannot be. Data must not go
+            // missing silently, so if it is, the connection ends.
             (void)pbuf_free(pbuf);
             if (chain != NULL)
                 (void)pbuf_free(chain);
@@ -109,9 +110,10 @@ static void room_queue(struct socket *socket) {
     socket_event_queued(socket);
 }
 
-// lwIP's segments grow with the congestion window, in which at least GROWTH_SHARE of them fit, so that a connection starts with
-// the usual four of the peer's, and a path that loses frames does not get bursts. Every increment of the window counts in pcb->mss.
-// lwIP relies on no queued segment being larger than that: it shrinks only when the queues are empty.
+// lwIP's segments grow with the congestion window, in which at least GROWTH_SHARE of them fit, so that a connection
+// starts with the usual four of the peer's, and a path that loses frames does not get bursts. Every increment of the
+// window counts in pcb->mss. lwIP relies on no queued segment being larger than that: it shrinks only when the queues
+// are empty.
 static void segments_adapt(struct tcp_pcb *pcb) {
     const struct flow *flow = tcp_ext_arg_get(pcb, flow_id);
     const bool has_lost = pcb->ssthresh != TCP_SND_BUF; // as it was at the start
@@ -267,8 +269,8 @@ int socket_listen(uint32_t owner, uint16_t port, uint32_t backlog) {
     struct tcp_pcb *pcb = tcp_new();
     if (pcb == NULL)
         return -ENOMEM;
-    // Without it, connections that still say goodbye would keep the port from an application that restarted. That no two
-    // listeners share a port was checked above.
+    // Without it, connections that still say goodbye would keep the port from an application that restarted. That no
+    // two listeners share a port was checked above.
     ip_set_option(pcb, SOF_REUSEADDR);
     if (tcp_bind(pcb, IP4_ADDR_ANY, port) != ERR_OK) {
         (void)tcp_close(pcb);
@@ -388,9 +390,9 @@ static uint32_t collect_socket(struct socket *socket, struct net_event *out, uin
         out[count++] = (struct net_event){ .kind = NET_ACCEPTED, .socket = socket_handle(socket),
                                            .listener = socket->listener };
     }
-    while (socket->state == SOCKET_DATAGRAM && socket->rx_first != NULL && count < max && datagram_collect(socket, &out[count]))
-        count++;
-    while (socket->state == SOCKET_CONNECTED && socket->rx_first != NULL && count < max && collect_frame(socket, &out[count])) {
+    const bool is_stream = socket->state == SOCKET_CONNECTED;
+    while (socket->rx_first != NULL && count < max &&
+           (is_stream ? collect_frame(socket, &out[count]) : datagram_collect(socket, &out[count]))) {
         has_answer = true;
         count++;
     }
@@ -401,8 +403,8 @@ static uint32_t collect_socket(struct socket *socket, struct net_event *out, uin
         out[count++] = (struct net_event){ .kind = NET_WRITABLE, .socket = socket_handle(socket),
                                            .listener = socket->listener };
     }
-    // Not in the batch that carries the last data or room: the application may still answer, and a peer that shut down only
-    // its own half still reads the answer.
+    // Not in the batch that carries the last data or room: the application may still answer, and a peer that shut down
+    // only its own half still reads the answer.
     if (socket->has_ended && socket->rx_first == NULL && !has_answer && count < max) {
         out[count++] = (struct net_event){ .kind = NET_CLOSED, .socket = socket_handle(socket),
                                            .listener = socket->listener };

@@ -9,10 +9,10 @@
 //   socket_event_*, socket_ready            what waits for its owner
 //   socket_pause, socket_resume             its events wait, uncounted, until a send finds room again
 //
-// Invariant: owners[i].events is the number of events of the sockets of thread i that are not paused; a socket is in its
-// owner's list when it has one of these and is not being collected. Everything here runs under the component lock.
-// Sockets are made in blocks when they are needed, and stay: a table for ten thousand costs an idle system one pointer per block.
-// It knows neither TCP (socket.c) nor UDP (datagram.c).
+// Invariant: owners[i].events is the number of events of the sockets of thread i that are not paused; a socket is in
+// its owner's list when it has one of these and is not being collected. Everything here runs under the component lock.
+// Sockets are made in blocks when they are needed, and stay: a table for ten thousand costs an idle system one pointer
+// per block. It knows neither TCP (socket.c) nor UDP (datagram.c).
 #ifndef NET_SOCKET_TABLE_H
 #define NET_SOCKET_TABLE_H
 

@@ -6,8 +6,8 @@
 //   timers_run       runs what is due
 //   timers_next_ns   when something will be due; DEADLINE_NEVER
 //
-// lwIP's own list allocates an entry at each tick and asserts that it got one; a peer who can fill the heap (by not reading)
-// could thus end the domain. Invariant: nothing here allocates.
+// lwIP's own list allocates an entry at each tick and asserts that it got one; a peer who can fill the heap (by not
+// reading) could thus end the domain. Invariant: nothing here allocates.
 #ifndef NET_TIMERS_H
 #define NET_TIMERS_H
 

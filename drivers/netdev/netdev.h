@@ -6,14 +6,14 @@
 // Calls go only downward: the network stack pulls frames; the driver signals its device's event and never calls up.
 // Frames lie in shared-heap objects. Offload metadata is virtio_net_hdr's, which TAP, AF_PACKET and virtio all speak.
 //
-//   CSUM   a frame with NETDEV_NEEDS_CSUM carries, at csum_start + csum_offset, the sum of the pseudo header only: whoever puts
+//   CSUM   a frame with NETDEV_NEEDS_CSUM carries, at csum_start + csum_offset, the pseudo header's sum only: whoever puts
 //          it on a wire completes it. NETDEV_DATA_VALID: the device has checked it.
-//   GSO    a sent frame with gso_type is larger than the MTU; the device cuts its payload into segments of gso_bytes, each
-//          behind a copy of the first header_bytes with its own lengths, sequence numbers and checksums. NEEDS_CSUM as well.
+//   GSO    a sent frame with gso_type is larger than the MTU; the device cuts its payload into segments of gso_bytes,
+//          each behind a copy of the first header_bytes with its own lengths, numbers and checksums. NEEDS_CSUM as well.
 //   LRO    the reverse: a received frame with gso_type is made of several segments, of up to gso_bytes each.
 //
-// A frame without gso_type is at most 14 + mtu bytes long. A driver that does not offer an offload must neither be asked for it
-// nor use it; the receiver of any of these fields checks them against the frame's length.
+// A frame without gso_type is at most 14 + mtu bytes long. A driver that does not offer an offload must neither be
+// asked for it nor use it; the receiver of any of these fields checks them against the frame's length.
 #ifndef NETDEV_H
 #define NETDEV_H
 
@@ -47,8 +47,8 @@ enum netdev_offload { NETDEV_OFFLOAD_CSUM_RX = 1, NETDEV_OFFLOAD_CSUM_TX = 2, NE
 GATE(netdev) int netdev_info(lend_out(sizeof(struct netdev_info)) struct netdev_info *info);
 
 // Takes up to max (1..NETDEV_BATCH_MAX) received frames; their objects become the caller's, who frees them.
-// Returns how many, 0 when none is waiting, -EINVAL for max out of range, -ENOMEM when no buffer could be had. Fewer than max: none
-// is left, or the event changes once more; a caller that waits for the event need not ask again before.
+// Returns how many, 0 when none is waiting, -EINVAL for max out of range, -ENOMEM when no buffer could be had. Fewer
+// than max: none is left, or the event changes once more; a caller that waits for the event need not ask again before.
 GATE_GIVES(netdev) int netdev_receive(lend_out(max * sizeof(struct netdev_frame)) struct netdev_frame *frames, size_t max);
 
 // Sends count (1..NETDEV_BATCH_MAX) frames that lie in data, bytes long; each is preceded by NETDEV_HEADROOM free bytes

@@ -3,17 +3,17 @@
 
 // tap.c - the interface is in drivers/netdev/netdev.h.
 //
-// The device moves whole frames, each behind a 12-byte virtio_net_hdr, and merges the segments of a bulk transfer into frames of
-// up to 64 KiB. How large the next one is nobody knows, so each is read into a scratch object that has room for any:
+// The device moves whole frames, each behind a 12-byte virtio_net_hdr, and merges the segments of a bulk transfer into
+// frames of up to 64 KiB. How large the next one is nobody knows, so each is read into a scratch object that has room
+// for any:
 //
 //   small frame:  scratch --copy--> an object just large enough, which is passed on; the scratch object is used again
 //   large frame:  the scratch object itself is passed on, and the next one takes its place
 //
 // Sent frames stay in the caller's object: the header is written into the headroom, and the device reads both at once.
-// Invariant: scratch[0..scratch_count) are objects of this domain that nobody else uses; the first `kept` of them hold frames
-// that were read, but not yet passed on.
-// What a hostile caller could try: ranges beyond its object, changing descriptors while they are read (they are copied
-// once). What a hostile device could try: lengths beyond the buffer.
+// Invariant: scratch[0..scratch_count) are objects of this domain that nobody else uses; the first `kept` of them hold
+// frames that were read, but not yet passed on. What a hostile caller could try: ranges beyond its object, changing
+// descriptors while they are read (they are copied once). What a hostile device could try: lengths beyond the buffer.
 #include <stdbool.h>
 #include "device.h"
 #include "netdev.h"
@@ -23,8 +23,8 @@
 #include "xheap.h"
 
 #define SCRATCH_BYTES XHEAP_OBJECT_MAX
-// Up to here a copy costs less than the memory that the frame would hold: an object may not stay mostly empty, since whoever
-// waits for the application's attention is charged for all of it.
+// Up to here a copy costs less than the memory that the frame would hold: an object may not stay mostly empty, since
+// whoever waits for the application's attention is charged for all of it.
 #define COPY_BYTES_MAX 16384
 #define ETHERNET_BYTES 14
 #define MTU_BYTES 1500
@@ -147,8 +147,8 @@ int netdev_info(struct netdev_info *info) {
     return 0;
 }
 
-// Every buffer that is offered costs its checks in the monitor and in the nucleus, whether a frame comes or not: so first
-// some more than came last time, and twice as many each time that all were filled.
+// Every buffer that is offered costs its checks in the monitor and in the nucleus, whether a frame comes or not: so
+// first some more than came last time, and twice as many each time that all were filled.
 int netdev_receive(struct netdev_frame *frames, size_t max) {
     if (max < 1 || max > NETDEV_BATCH_MAX)
         return -EINVAL;

@@ -11,8 +11,8 @@
 #include "gate.h"
 #include "errors.h"
 
-// Called by the monitor: gets the stock's descriptors. Returns 0, also when the platform has no such device (netdev_info()
-// says so), or -ENOMEM when the shared heap is exhausted. Does not block.
+// Called by the monitor: gets the stock's descriptors. Returns 0, also when the platform has no such device
+// (netdev_info() says so), or -ENOMEM when the shared heap is exhausted. Does not block.
 GATE(tap) int tap_init(uint32_t generation, int persist_valid);
 
 #endif

@@ -3,8 +3,8 @@
 
 // test_net.c - the network stack of the image, lwIP included, between a driver and a peer that are made here.
 //
-// The driver may lie: every frame lies in an allocation of its own, so that the address sanitizer sees any step beyond. The
-// peer is a small TCP client that can lose frames and garble them. Time stands still but for time_pass().
+// The driver may lie: every frame lies in an allocation of its own, so that the address sanitizer sees any step beyond.
+// The peer is a small TCP client that can lose frames and garble them. Time stands still but for time_pass().
 #include "fake.h"
 #include "alloc.h"
 #include "clock.h"
@@ -30,7 +30,7 @@ static unsigned given_count, passed_count;
 
 void *xheap_alloc(size_t bytes) {
     assert_true(object_count < OBJECTS_MAX);
-    objects[object_count] = (struct object){ test_malloc(bytes), bytes };
+    objects[object_count] = (struct object){ heap_alloc(bytes), bytes };
     return objects[object_count++].start;
 }
 
@@ -44,7 +44,7 @@ static struct object *object_of(const void *address) {
 int xheap_free(void *address) {
     struct object *object = object_of(address);
     assert_true(object != NULL && object->start == address);
-    test_free(address);
+    heap_free(address);
     *object = objects[--object_count];
     return 0;
 }
@@ -61,7 +61,9 @@ int xheap_pass(void *object) {
 
 void *xheap_take(unsigned index) { return index < given_count ? given[index] : NULL; }
 
-int event_wait(uint32_t event, uint32_t seen, uint64_t deadline_ns) { return (void)event, (void)seen, (void)deadline_ns, -ETIMEDOUT; }
+int event_wait(uint32_t event, uint32_t seen, uint64_t deadline_ns) {
+    return (void)event, (void)seen, (void)deadline_ns, -ETIMEDOUT;
+}
 int event_signal(uint32_t event) { return (void)event, 0; }
 
 // ---- the driver ----
@@ -251,8 +253,9 @@ static void test_merged_segments_arrive_in_their_object(void **state) {
     const uint32_t frame_bytes = segment(24, 60000);
     memcpy(out + 54, stream, 60000);
     struct netdev_frame *frame = offer(out, frame_bytes);
-    *frame = (struct netdev_frame){ .object = frame->object, .bytes = frame_bytes, .flags = NETDEV_NEEDS_CSUM, .gso_type = NETDEV_GSO_TCPV4,
-                                    .header_bytes = 54, .gso_bytes = MSS, .csum_start = 34, .csum_offset = 16 };
+    *frame = (struct netdev_frame){ .object = frame->object, .bytes = frame_bytes, .flags = NETDEV_NEEDS_CSUM,
+                                    .gso_type = NETDEV_GSO_TCPV4, .header_bytes = 54, .gso_bytes = MSS, .csum_start = 34,
+                                    .csum_offset = 16 };
     void *object = given[frame->object];
     const uint64_t before = sent_frames;
     receive();
@@ -271,12 +274,12 @@ static void test_lies_of_the_driver(void **state) {
     (void)state;
     static const struct netdev_frame lies[] = {
         { .bytes = 61001 }, { .bytes = UINT32_MAX }, { .bytes = 13 }, { .bytes = 0 }, { .bytes = 60000, .offset = 60000 },
-        { .bytes = 61000, .offset = UINT32_MAX }, { .bytes = 60000 },                                   // longer than the link allows
-        { .bytes = 60000, .gso_type = NETDEV_GSO_TCPV4, .header_bytes = 54 },                           // segments of 0 bytes
+        { .bytes = 61000, .offset = UINT32_MAX }, { .bytes = 60000 }, // longer than the link allows
+        { .bytes = 60000, .gso_type = NETDEV_GSO_TCPV4, .header_bytes = 54 }, // segments of 0 bytes
         { .bytes = 60000, .gso_type = NETDEV_GSO_TCPV4, .gso_bytes = MSS, .header_bytes = 60001 },
         { .bytes = 60000, .gso_type = NETDEV_GSO_TCPV4, .gso_bytes = MSS, .header_bytes = 53 },
         { .bytes = 60000, .gso_type = NETDEV_GSO_TCPV4, .gso_bytes = MSS },
-        { .bytes = 60000, .gso_type = 4, .gso_bytes = MSS, .header_bytes = 54 },                        // nobody asked for IPv6
+        { .bytes = 60000, .gso_type = 4, .gso_bytes = MSS, .header_bytes = 54 }, // nobody asked for IPv6
         { .bytes = 100, .flags = NETDEV_NEEDS_CSUM, .csum_start = 34, .csum_offset = 65 },
         { .bytes = 100, .flags = NETDEV_NEEDS_CSUM, .csum_start = 65535, .csum_offset = 65535 },
     };
@@ -299,8 +302,8 @@ static void test_lies_of_the_driver(void **state) {
     // A checksum for which nobody vouches, of merged segments.
     const int live = object_count;
     struct netdev_frame *frame = offer(out, segment(24, 60000));
-    *frame = (struct netdev_frame){ .object = frame->object, .bytes = frame->bytes, .gso_type = NETDEV_GSO_TCPV4, .gso_bytes = MSS,
-                                    .header_bytes = 54 };
+    *frame = (struct netdev_frame){ .object = frame->object, .bytes = frame->bytes, .gso_type = NETDEV_GSO_TCPV4,
+                                    .gso_bytes = MSS, .header_bytes = 54 };
     // One object for two frames, and objects that there are not.
     offer(out, segment(24, 100));
     pending[pending_count++] = pending[1];
@@ -352,7 +355,8 @@ static void test_segments_grow_and_survive_loss(void **state) {
         (void)transfer(percent);
 }
 
-// Frames that are almost right, and descriptors that are almost true. Afterwards a new peer is served, and nothing is lost.
+// Frames that are almost right, and descriptors that are almost true. Afterwards a new peer is served, and nothing is
+// lost.
 static void test_garbled_frames(void **state) {
     (void)state;
     const uint32_t rounds = 300000;
