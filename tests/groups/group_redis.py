@@ -145,7 +145,7 @@ def run_benchmark(running, pipeline):
 
 # (name, arguments of redis-cli after -h and -p, what it prints somewhere): its own tools.
 TOOLS = [
-    ("--bigkeys", ["--bigkeys"], ["Sampled 2 keys in the keyspace!", 'Biggest   list found \'"big"\' has 3 items']),
+    ("--bigkeys", ["--bigkeys"], ["Sampled 2 keys in the keyspace!", "Biggest   list found ", '"big"', " has 3 items"]),
     ("--scan", ["--scan", "--pattern", "b?g"], ["big"]),
     ("--latency", ["--raw", "--latency", "-i", "0.3"], ["0 "]),
     ("-x", ["-x", "SET", "from-stdin"], ["OK"]),
