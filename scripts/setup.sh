@@ -12,7 +12,7 @@
 # everything in place changes nothing and needs neither network nor root. Sources are fetched with an apt state of
 # their own under O/sources/.apt, made from this machine's own Debian mirrors: the machine's configuration is read,
 # never written. Invariant: nothing is unpacked whose checksum is not in sources.lock.
-# No package in the list has a service: nothing is started or enabled. Debian's redis-server is the program redis-check-rdb of
+# No package in the list has a daemon: nothing is left running. Debian's redis-server is the program redis-check-rdb of
 # redis-tools under another name; it gets that name in O/sources/bin, and the package redis-server, which starts it, is not used.
 # It does not build anything, and it does not remove packages.
 set -eu
