@@ -79,15 +79,9 @@ def main():
     for name, reference, most in EXPECTED:
         ratio = rows[name]["median"] / rows[reference]["median"]
         print(f"expected {name} <= {most} x {reference}: {'yes' if ratio <= most else 'NO'} ({ratio:.2f})")
-    path = os.path.join(bench_folder, "micro.json")
-    bench_json.write(path, written, khz)
-    print(f"written to {os.path.relpath(path)}")
+    bench_json.save("micro", written, khz)
     return 0
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except system.Failure as failure:
-        print(failure, file=sys.stderr)
-        sys.exit(1)
+    bench_json.finish(main)

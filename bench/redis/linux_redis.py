@@ -7,6 +7,7 @@ one. Both live only as long as the processes in them; nothing leaves the machine
 """
 import shutil
 
+import network
 import system
 
 SERVER = f"""
@@ -34,7 +35,7 @@ wait
 def missing():
     """Why it cannot be compared here; None when it can."""
     if not shutil.which("redis-server"):
-        return "redis-server is not installed (Debian package redis-server)"
+        return "redis-server is missing: run scripts/setup.sh"
     return None
 
 
@@ -46,7 +47,8 @@ class LinuxRedis(system.System):
         self.server = None
 
     def launch_command(self):
-        command = ["unshare", "-Urn", "setpriv", "--pdeathsig", "KILL", "sh", "-c", OUTER, "sh", SERVER]
+        options = network.namespace()[0][0]
+        command = ["unshare", *options, *network.KILLED_WITH_US, "sh", "-c", OUTER, "sh", SERVER]
         return command if self.cpu is None else ["taskset", "-c", str(self.cpu), *command]
 
     def start(self):

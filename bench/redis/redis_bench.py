@@ -255,15 +255,9 @@ def main():
     print("\nbuilding the same with the load generator inside", flush=True)
     path = WirePath(sources)
     rows += table(path, measure(path), path.servers)
-    out = os.path.join(system.out_folder(), "bench", "redis.json")
-    bench_json.write(out, rows, khz)
-    print(f"\nwritten to {os.path.relpath(out)}")
+    bench_json.save("redis", rows, khz)
     return 0
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except system.Failure as failure:
-        print(failure, file=sys.stderr)
-        sys.exit(1)
+    bench_json.finish(main)
