@@ -81,7 +81,7 @@ def tables_source(plan, gate_symbols, for_monitor):
         out.append(f"extern char {', '.join(kinds + resume)};")
     out += ["const struct domain domain_table[] = {"] + [domain_row(plan, d) for d in plan.domains] + ["};"]
     out.append("const uint32_t domain_count = sizeof domain_table / sizeof domain_table[0];")
-    out += edge_table(plan, gate_symbols)
+    out += edge_table(plan, gate_symbols) + device_rows(plan)
     if for_monitor:
         out += component_tables(plan)
     return "\n".join(out) + "\n"
@@ -102,6 +102,14 @@ def edge_table(plan, gate_symbols):
         "};", f"const uint32_t edge_count = {len(plan.edges)};"]
 
 
+def device_rows(plan):
+    out = ["const struct device device_table[] = {"]
+    for device in plan.devices:
+        owner = plan.device_owner.get(device)
+        out.append(f'    [{device}] = {{"{device[len("DEVICE_"):].lower()}", {owner.domain.id if owner else 0}, {device}}},')
+    return out + ["};", "const uint32_t device_count = DEVICE_COUNT;"]
+
+
 def component_tables(plan):
     out, components, threads = [], [], []
     for index, component in enumerate(plan.components):
@@ -116,11 +124,6 @@ def component_tables(plan):
     out.append(f"const uint32_t component_count = {len(components)};")
     out += ["const struct thread_entry thread_table[] = {"] + (threads or ["    {0}"]) + ["};"]
     out.append(f"const uint32_t thread_entry_count = {len(threads)};")
-    out.append("const struct device device_table[] = {")
-    for device in plan.devices:
-        owner = plan.device_owner.get(device)
-        out.append(f'    [{device}] = {{"{device[len("DEVICE_"):].lower()}", {owner.domain.id if owner else 0}, {device}}},')
-    out += ["};", "const uint32_t device_count = DEVICE_COUNT;"]
     if plan.manifest["probe"]:
         probes = plan.domains[2:]
         out += [f'extern int probe_{d.name}(uintptr_t address, uint32_t write) __asm__("gate_monitor_probe_{d.name}");' for d in probes]

@@ -8,6 +8,7 @@
 //   PUBLIC_BASE   key 15: struct public, owner table          } every gate and every domain is RIP-relative
 //   STACKS_BASE   STACK_AREA_BYTES per domain id, STACK_STRIDE per thread: [guard page][stack]
 //   HEAPS_BASE    HEAP_AREA_BYTES per domain id: the domain's private heap (only CONFIG'd bytes of it are mapped)
+//   DEVICE_WINDOWS_BASE  pc: DEVICE_WINDOW_BYTES per device, what its driver sees of it (virtio_ring.h); not at the alias
 //   ARENA_BASE    key 14: the shared heap
 //
 // All lies above 4 GiB, where 32-bit code cannot reach (attack A10). [DOMAIN_BASE, MAP_END) exists twice: at the
@@ -26,6 +27,8 @@
 #define THREAD_MAX 32
 #define HEAPS_BASE 0x400000000
 #define HEAP_AREA_BYTES 0x40000000
+#define DEVICE_WINDOWS_BASE 0x7c0000000
+#define DEVICE_WINDOW_BYTES 0x200000
 #define ARENA_BASE 0x800000000
 #define ARENA_BYTES 0x4000000
 #define MAP_END (ARENA_BASE + ARENA_BYTES)

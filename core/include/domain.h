@@ -41,10 +41,18 @@ struct edge {
     uintptr_t start, ret, unwind, end;      // gate text: first instruction, return half, unwind entry, one past the last
 };
 
+struct device {
+    const char *name;         // "console", "net0": what the nucleus calls it
+    uint8_t domain;           // the one domain that may submit to it; 0: nobody
+    uint8_t event;            // signalled when it is ready
+};
+
 extern const struct domain domain_table[];
 extern const uint32_t domain_count;
 extern const struct edge edge_table[];      // index = edge id
 extern const uint32_t edge_count;
+extern const struct device device_table[];          // index = device id, fixed by enum device_id in device.h
+extern const uint32_t device_count;
 
 // Monitor only (tables of components):
 struct component {
@@ -59,17 +67,10 @@ struct thread_entry {
     uint8_t priority;
     int (*entry)(void);       // gate to it
 };
-struct device {
-    const char *name;         // "console", "net0": what the nucleus calls it
-    uint8_t domain;           // the one domain that may submit to it
-    uint8_t event;            // signalled when it is ready
-};
 extern const struct component component_table[];    // in init order: callees first
 extern const uint32_t component_count;
 extern const struct thread_entry thread_table[];
 extern const uint32_t thread_entry_count;
-extern const struct device device_table[];          // index = device id, fixed by enum device_id in device.h
-extern const uint32_t device_count;
 
 // A per-domain constant that the build generates into each domain: its own id, and the bounds of its private heap.
 extern const uint8_t domain_self;

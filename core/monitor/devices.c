@@ -12,7 +12,7 @@ int device_submit(uint32_t device, uint32_t operation, struct device_buffer *buf
     uint32_t caller = monitor_caller();
     if (device >= device_count) return -ENODEV;
     if (device_table[device].domain != caller) return -EPERM;
-    if (!count || count > DEVICE_BATCH_MAX || operation > DEVICE_WRITE) return -EINVAL;
+    if (!count || count > DEVICE_BATCH_MAX || operation > DEVICE_NOTIFY) return -EINVAL;
     struct device_buffer list[DEVICE_BATCH_MAX]; // private: the originals can change under us
     for (size_t i = 0; i < count; i++) {
         private_copy(&list[i], &buffers[i], sizeof list[i]);

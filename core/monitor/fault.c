@@ -49,6 +49,11 @@ static struct place place_of(uint64_t address) {
         uint8_t owner = xheap_owner_of((void *)address, 1);
         return (struct place){owner && owner < domain_count ? domain_table[owner].name : "nobody", "heap", PKEY_ARENA};
     }
+    uint64_t device = (address - DEVICE_WINDOWS_BASE) / DEVICE_WINDOW_BYTES;
+    if (address >= DEVICE_WINDOWS_BASE && device < device_count) {
+        const struct domain *owner = &domain_table[device_table[device].domain];
+        return (struct place){owner->name, "device window", owner->pkey};
+    }
     if (is_in(address, PUBLIC_BASE, sizeof(struct public))) return (struct place){"monitor", "public", PKEY_PUBLIC};
     if (is_in(address, OWNER_TABLE_BASE, ARENA_BYTES / XHEAP_GRANULE_BYTES * 8 + PAGE_BYTES))
         return (struct place){"monitor", "owner-table", PKEY_PUBLIC};

@@ -104,7 +104,7 @@ static int console_read(struct device_buffer *buffer) {
 
 int nucleus_device_submit(uint32_t device, uint32_t operation, struct device_buffer *buffers, size_t count) {
     if (device >= DEVICE_COUNT || (operation == DEVICE_READ ? input_of(device) : device_fd[device]) < 0) return -ENODEV;
-    if (!memory_is_mapped((uint64_t)buffers, count * sizeof *buffers)) return -EINVAL;
+    if (operation > DEVICE_WRITE || !memory_is_mapped((uint64_t)buffers, count * sizeof *buffers)) return -EINVAL;
     struct device_buffer *list = alias((uint64_t)buffers);
     if (device == DEVICE_CONSOLE && operation == DEVICE_READ)
         return count && memory_is_mapped(list->address, list->bytes) ? console_read(list) : -EINVAL;

@@ -36,12 +36,14 @@
 #define LINE_LOW_ACTIVE (1u << 13)
 #define LINE_LEVEL (1u << 15)
 
+#define MESSAGE_ADDRESS 0xfee00000u
+
 #define PIC_MASTER_DATA 0x21
 #define PIC_SLAVE_DATA 0xa1
 
 static volatile uint32_t *registers; // NULL: x2APIC
 static uint64_t timer_khz;
-static void (*line_handlers[LINE_COUNT])(void);
+static void (*line_handlers[VECTOR_SPURIOUS - VECTOR_LINE])(void); // of lines, then of messages
 
 static uint32_t apic_read(uint32_t offset) {
     return registers != NULL ? registers[offset / 4] : (uint32_t)msr_read(MSR_X2APIC + offset / 16);
@@ -111,12 +113,24 @@ int line_open(uint32_t line, bool is_level, bool is_low_active, void (*handler)(
     return 0;
 }
 
+// A message is a write to the local APIC's page that names a vector: edge-triggered, and none of the IOAPICs'.
+int message_open(void (*handler)(void), uint64_t *address) {
+    uint32_t id = registers != NULL ? apic_read(REGISTER_ID) >> 24 : apic_read(REGISTER_ID);
+    *address = MESSAGE_ADDRESS | (uint64_t)id << 12;
+    for (uint32_t i = LINE_COUNT; i < VECTOR_SPURIOUS - VECTOR_LINE; i++)
+        if (line_handlers[i] == NULL) {
+            line_handlers[i] = handler;
+            return (int)(VECTOR_LINE + i);
+        }
+    return -EINVAL;
+}
+
 int line_open_isa(uint32_t isa, void (*handler)(void)) {
     struct machine_line line = machine.isa_lines[isa];
     return line_open(line.line, line.is_level, line.is_low_active, handler);
 }
 
 void line_taken(uint32_t line) {
-    if (line < LINE_COUNT && line_handlers[line] != NULL) line_handlers[line]();
+    if (line < VECTOR_SPURIOUS - VECTOR_LINE && line_handlers[line] != NULL) line_handlers[line]();
     else line_set(line, MASKED);
 }

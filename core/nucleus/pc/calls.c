@@ -26,6 +26,7 @@ int64_t nucleus_wait(uint64_t deadline_ns, uint64_t devices) {
     for (bool has_slept = false;; has_slept = true) {
         int64_t ready = (int64_t)requests_take();
         if ((devices >> DEVICE_CONSOLE & 1) != 0 && console_is_ready()) ready |= 1 << DEVICE_CONSOLE;
+        if ((devices >> DEVICE_NET0 & 1) != 0 && net_is_ready()) ready |= 1 << DEVICE_NET0;
         uint64_t now_ns = clock_ns();
         if (ready != 0 || now_ns >= deadline_ns) {
             if (has_slept) tick_start(); // the timer was used for the deadline
@@ -38,9 +39,10 @@ int64_t nucleus_wait(uint64_t deadline_ns, uint64_t devices) {
 }
 
 int nucleus_device_submit(uint32_t device, uint32_t operation, struct device_buffer *buffers, size_t count) {
-    if (device != DEVICE_CONSOLE) return -ENODEV;
+    if (device >= DEVICE_COUNT) return -ENODEV;
     struct device_buffer *list = count <= DEVICE_BATCH_MAX ? alias_checked((uintptr_t)buffers, count * sizeof(*buffers)) : NULL;
-    return list != NULL ? console_submit(operation, list, count) : -EINVAL;
+    if (list == NULL) return -EINVAL;
+    return device == DEVICE_NET0 ? net_submit(operation, list, count) : console_submit(operation, list, count);
 }
 
 int nucleus_console_write(const char *text, size_t bytes) {

@@ -61,6 +61,11 @@ void virtio_candidate(uint64_t address, uint32_t bytes, uint32_t line);
 void virtio_found(const struct machine_device *device);
 void virtio_mmio_find(void);
 void pci_find(void);
+uint32_t config_read(uint32_t function, uint32_t offset);   // pci.c
+uint64_t bar_address(uint32_t function, uint32_t bar);      // 0: it is in ports
+// pci_enable.c: the function may decode its registers, and write memory; its MSI-X entry 0 sends vector to address.
+void pci_enable(uint32_t function);
+void pci_message_enable(const struct machine_device *device, uint64_t address, uint32_t vector);
 const char *boot_value(const char *key, const char *after); // NULL at the end; after: the last one found, NULL for the first
 
 #endif

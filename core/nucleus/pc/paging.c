@@ -153,6 +153,10 @@ void *mmio_map(uintptr_t address) {
     return (void *)(address + MMIO_BASE);
 }
 
+void window_map(uintptr_t address, uintptr_t frame, uint32_t key, bool is_writable) {
+    page_map(address, frame, PTE_USER | PTE_NX | PTE_KEY(key) | (is_writable ? PTE_WRITE : 0));
+}
+
 void paging_start(void) {
     const struct domain *monitor = &domain_table[DOMAIN_MONITOR];
     frames_start();

@@ -64,6 +64,8 @@ void *alias_checked(uintptr_t address, size_t bytes);
 bool memory_touch(uintptr_t address, size_t bytes);
 bool memory_is_present(uintptr_t address);
 void *mmio_map(uintptr_t address);                       // device registers: the page that holds this physical address
+// For CPL 3 under key at address, besides ring 0's own view of the frame: a device's window, never touched on demand.
+void window_map(uintptr_t address, uintptr_t frame, uint32_t key, bool is_writable);
 static inline struct public *public_writable(void) { return alias_of(PUBLIC_BASE); }
 
 // ---- cpu.c ----
@@ -84,6 +86,8 @@ void apic_acknowledge(void);
 void timer_arm(uint64_t ns);                             // one interrupt VECTOR_TICK after so long; replaces the last order
 // handler runs in ring 0, interrupts off, when global interrupt line comes. -EINVAL: there is no vector for such a line.
 int line_open(uint32_t line, bool is_level, bool is_low_active, void (*handler)(void));
+// The same for a device that sends messages (MSI-X). Returns the vector, which it is to write to *address; -EINVAL: none is left.
+int message_open(void (*handler)(void), uint64_t *address);
 int line_open_isa(uint32_t isa, void (*handler)(void));  // as the firmware says that ISA line goes
 void line_taken(uint32_t line);
 
@@ -93,6 +97,12 @@ void console_open_input(void);                           // after apic_start
 void console_put(const char *text, size_t bytes);
 bool console_is_ready(void);                             // a byte can be read
 int console_submit(uint32_t operation, struct device_buffer *buffers, size_t count);
+
+// ---- virtio_net.c ----
+extern const bool table_is_frozen;                       // frozen_*.c: false only for the control of its own test
+void net_start(void);                                    // after machine_find
+bool net_is_ready(void);                                 // it interrupted since this was last asked
+int net_submit(uint32_t operation, struct device_buffer *buffers, size_t count);
 
 // ---- clock.c ----
 void clock_start(void);                                  // and public_area.clock

@@ -4,7 +4,7 @@
 // pci.c - the virtio devices on PCI: where their registers are (Virtual I/O Device specification 1.2, section 4.1.4).
 //
 // Configuration space is reached through its two ports, which are ring 0's. Firmware has placed the registers; nothing is
-// moved or switched on here. Buses behind bridges are looked at in the order in which firmware numbered them.
+// moved or switched on here (that is pci_enable.c's). Buses behind bridges are looked at in the order in which firmware numbered them.
 #include "machine.h"
 #include "pc.h"
 
@@ -27,12 +27,12 @@
 #define CAPABILITY_MAX 48         // as many fit into configuration space: a list that goes in circles ends
 enum virtio_capability { VIRTIO_COMMON = 1, VIRTIO_NOTIFY, VIRTIO_ISR, VIRTIO_CONFIG };
 
-static uint32_t config_read(uint32_t function, uint32_t offset) {
+uint32_t config_read(uint32_t function, uint32_t offset) {
     port_write_32(ADDRESS_PORT, ADDRESS_ENABLED | function << 8 | (offset & 0xfc));
     return port_read_32(DATA_PORT) >> offset % 4 * 8;
 }
 
-static uint64_t bar_address(uint32_t function, uint32_t bar) {
+uint64_t bar_address(uint32_t function, uint32_t bar) {
     uint32_t low = config_read(function, CONFIG_BAR + 4 * bar);
     if ((low & 1) != 0 || bar > 5) return 0; // ports
     uint64_t high = (low & 6) == 4 ? config_read(function, CONFIG_BAR + 4 * bar + 4) : 0;

@@ -26,6 +26,7 @@ void nucleus_main(uint64_t handed, uint32_t magic) {
     clock_start();
     apic_start();
     machine_find();
+    net_start();
     power_start();
     console_open_input();
     threads_start();

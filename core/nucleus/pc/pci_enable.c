@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SPDX-FileCopyrightText: The Cloister authors
+
+// pci_enable.c - switches on what a PCI device needs to work: decoding, bus mastering, and one MSI-X message.
+//
+// Only for a device that the build gave to a driver: until then no device may write memory, whatever firmware left running.
+// The MSI-X table stays ring 0's: an entry is an address to which the device writes (attack A28).
+#include "machine.h"
+#include "pc.h"
+
+#define ADDRESS_PORT 0xcf8
+#define DATA_PORT 0xcfc
+#define ADDRESS_ENABLED 0x80000000u
+#define CONFIG_COMMAND 0x04
+#define COMMAND_MEMORY 2
+#define COMMAND_MASTER 4
+#define COMMAND_NO_LINE 0x400     // INTx
+#define MSIX_ENABLED (1u << 31)   // in the first word of the capability
+#define MSIX_MASKED (1u << 30)    // the whole function
+
+static void config_write(uint32_t function, uint32_t offset, uint32_t value) {
+    port_write_32(ADDRESS_PORT, ADDRESS_ENABLED | function << 8 | offset);
+    port_write_32(DATA_PORT, value);
+}
+
+void pci_enable(uint32_t function) {
+    uint32_t command = config_read(function, CONFIG_COMMAND) & 0xffff; // the upper half, status, is cleared by ones
+    config_write(function, CONFIG_COMMAND, command | COMMAND_MEMORY | COMMAND_MASTER | COMMAND_NO_LINE);
+}
+
+void pci_message_enable(const struct machine_device *device, uint64_t address, uint32_t vector) {
+    uint32_t where = config_read(device->pci, device->msix + 4u);
+    volatile uint32_t *entry = mmio_map(bar_address(device->pci, where & 7) + (where & ~7u));
+    entry[0] = (uint32_t)address;
+    entry[1] = (uint32_t)(address >> 32);
+    entry[2] = vector;
+    entry[3] = 0;                     // not masked
+    config_write(device->pci, device->msix, (config_read(device->pci, device->msix) & ~MSIX_MASKED) | MSIX_ENABLED);
+}

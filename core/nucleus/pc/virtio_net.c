@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SPDX-FileCopyrightText: The Cloister authors
+
+// virtio_net.c - ring 0's part of the network device: the receive queue's frozen table, and sending.
+//
+// Received bytes go into the driver's window (core/include/virtio_ring.h) and nowhere else: the table that says so is written once, here,
+// and nobody else can write it; INDIRECT_DESC, by which the driver could bring a table of its own, is never negotiated. So the driver
+// runs the receive queue by itself, and ring 0 only kicks it when the device went to sleep for want of buffers.
+// Sent frames have lengths, which a frozen table cannot have: net_submit() copies each into pages of ring 0 and writes the
+// descriptors. Those never have VIRTIO_WRITE, so the device writes nothing there.
+// Invariant: descriptor i of the send queue names send page i, in every state; free ones form a list by their next field.
+#include "pc.h"
+#include "autoconf.h"
+#include "virtio_transport.h"
+
+#define TYPE_NET 1
+#define QUEUE_RECEIVE 0
+#define QUEUE_SEND 1
+// Of the network device's features (5.1.3) those that drivers/virtio-net can use.
+#define FEATURES_WANTED (VIRTIO_EVENT_INDEX | VIRTIO_NET_CSUM | VIRTIO_NET_GUEST_CSUM | VIRTIO_NET_MAC | \
+                         VIRTIO_NET_GUEST_TSO4 | VIRTIO_NET_HOST_TSO4 | VIRTIO_NET_MERGE)
+
+static struct virtio net;
+static bool is_open, is_interrupted;
+
+static struct {
+    struct virtio_descriptor *table;  // ring 0's own frames
+    struct virtio_available *available;
+    volatile struct virtio_used *used;
+    uint8_t *pages[VIRTIO_QUEUE_ENTRIES];
+    uint16_t first_free, free, reaped;
+} sending;
+
+static void interrupted(void) {
+    virtio_acknowledge(&net);
+    is_interrupted = true;
+}
+
+bool net_is_ready(void) {
+    bool was = is_interrupted;
+    is_interrupted = false;           // the interrupt comes again when the driver has asked for it and there is something new
+    return was;
+}
+
+static bool receive_open(uint32_t key) {
+    uintptr_t frames[WINDOW_BUFFERS];
+    for (uint32_t page = 0; page < WINDOW_BUFFERS; page++) {
+        frames[page] = frame_take();
+        window_map(WINDOW_ADDRESS(DEVICE_NET0, page), frames[page], key, page == WINDOW_AVAILABLE || (page == WINDOW_TABLE && !table_is_frozen));
+    }
+    struct device_window *info = frame_memory(frames[WINDOW_INFO]);
+    info->features = net.features;
+    for (uint32_t i = 0; i < sizeof(info->mac); i++) info->mac[i] = virtio_config(&net, i);
+    struct virtio_descriptor *table = frame_memory(frames[WINDOW_TABLE]);
+    for (uint32_t i = 0; i < VIRTIO_QUEUE_ENTRIES; i++) {
+        uintptr_t frame = frame_take();
+        window_map(WINDOW_ADDRESS(DEVICE_NET0, WINDOW_BUFFERS + i), frame, key, false);
+        table[i] = (struct virtio_descriptor){ .address = frame, .bytes = PAGE_BYTES, .flags = VIRTIO_WRITE };
+    }
+    return virtio_queue_open(&net, QUEUE_RECEIVE, VIRTIO_QUEUE_ENTRIES, frames[WINDOW_TABLE], frames[WINDOW_AVAILABLE], frames[WINDOW_USED]);
+}
+
+static bool sending_open(void) {
+    uintptr_t table = frame_take(), available = frame_take(), used = frame_take();
+    sending.table = frame_memory(table);
+    sending.available = frame_memory(available);
+    sending.used = frame_memory(used);
+    for (uint32_t i = 0; i < VIRTIO_QUEUE_ENTRIES; i++) {
+        uintptr_t frame = frame_take();
+        sending.pages[i] = frame_memory(frame);
+        sending.table[i] = (struct virtio_descriptor){ .address = frame, .next = (uint16_t)(i + 1) };
+    }
+    sending.free = VIRTIO_QUEUE_ENTRIES;
+    sending.available->flags = VIRTIO_NO_INTERRUPT;
+    sending.available->used_event = UINT16_MAX / 2;
+    return virtio_queue_open(&net, QUEUE_SEND, VIRTIO_QUEUE_ENTRIES, table, available, used);
+}
+
+void net_start(void) {
+    uint32_t domain = device_table[DEVICE_NET0].domain;
+    if (domain == 0 || !virtio_start(&net, TYPE_NET, FEATURES_WANTED)) return;
+    is_open = virtio_interrupt_open(&net, interrupted) && receive_open(domain_table[domain].pkey) && sending_open();
+    if (is_open) virtio_finish(&net);
+}
+
+// ---- sending
+
+static void reap(void) {
+    for (; sending.reaped != sending.used->index; sending.reaped++) {
+        uint32_t head = sending.used->ring[sending.reaped % VIRTIO_QUEUE_ENTRIES].id, last = head, count = 1;
+        if (head >= VIRTIO_QUEUE_ENTRIES) nucleus_panic("the network device is broken; descriptor", head);
+        for (; sending.table[last].flags & VIRTIO_NEXT; count++) last = sending.table[last].next;
+        sending.table[last].next = sending.first_free;
+        sending.first_free = (uint16_t)head;
+        sending.free += (uint16_t)count;
+    }
+}
+
+static void send(const uint8_t *frame, uint32_t bytes) {
+    uint16_t head = sending.first_free, at = head;
+    for (;; at = sending.table[at].next) {
+        uint32_t part = bytes < PAGE_BYTES ? bytes : PAGE_BYTES;
+        uint8_t *to = sending.pages[at];
+        size_t left = part;
+        __asm__ volatile("rep movsb" : "+D"(to), "+S"(frame), "+c"(left) : : "memory");
+        bytes -= part;
+        sending.free--;
+        sending.table[at].bytes = part;
+        sending.table[at].flags = bytes > 0 ? VIRTIO_NEXT : 0;
+        if (bytes == 0) break;
+    }
+    sending.first_free = sending.table[at].next;
+    uint16_t index = sending.available->index;
+    sending.available->ring[index % VIRTIO_QUEUE_ENTRIES] = head;
+    __atomic_store_n(&sending.available->index, (uint16_t)(index + 1), __ATOMIC_RELEASE);
+}
+
+static bool wants_kick(uint16_t before) {
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); // the index, before the question whether somebody looks at it
+    if ((net.features & VIRTIO_EVENT_INDEX) == 0) return (sending.used->flags & VIRTIO_NO_NOTIFY) == 0;
+    return virtio_is_passed(sending.used->available_event, before, sending.available->index);
+}
+
+// The event when the device has gone on: for who found the queue full and waits. Otherwise sent frames tell nobody.
+static void interrupt_when_done(bool is_wanted) {
+    sending.available->flags = is_wanted ? 0 : VIRTIO_NO_INTERRUPT;
+    sending.available->used_event = (uint16_t)(sending.reaped + (is_wanted ? 0 : UINT16_MAX / 2));
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (is_wanted && sending.used->index != sending.reaped) is_interrupted = true; // it has, before it could know
+}
+
+// What a hostile driver could try: the monitor has checked that each buffer is in one live object; here only where it lies.
+int net_submit(uint32_t operation, struct device_buffer *buffers, size_t count) {
+    if (!is_open) return -ENODEV;
+    if (operation == DEVICE_NOTIFY) {
+        virtio_kick(&net, QUEUE_RECEIVE);
+        return 0;
+    }
+    if (operation != DEVICE_WRITE) return -EINVAL;
+    uint16_t before = sending.available->index;
+    size_t done = 0;
+    int error = 0;
+    reap();
+    for (; done < count; done++) {
+        uint64_t address = buffers[done].address;
+        uint32_t bytes = buffers[done].bytes, pages = (bytes + PAGE_BYTES - 1) / PAGE_BYTES;
+        bool is_heap = address >= ARENA_BASE && address <= MAP_END && bytes <= MAP_END - address && memory_touch(address, bytes);
+        if (!is_heap || bytes == 0) error = -EINVAL;
+        if (error != 0 || pages > sending.free) break;
+        send(alias_of(address), bytes);
+        buffers[done].result = (int32_t)bytes;
+    }
+    interrupt_when_done(done < count);
+    if (sending.available->index != before && wants_kick(before)) virtio_kick(&net, QUEUE_SEND);
+    return error != 0 && done == 0 ? error : (int)done;
+}
