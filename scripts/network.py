@@ -51,7 +51,7 @@ class Failure(Exception):
 def driver_of(elf):
     try:
         with open(os.path.join(os.path.dirname(os.path.abspath(elf)), ".config"), encoding="utf-8") as text:
-            found = re.findall(r"^CONFIG_(TAP|STREAM|WIRE)=y$", text.read(), re.M)
+            found = re.findall(r"^CONFIG_(TAP|STREAM|WIRE|VIRTIO_NET)=y$", text.read(), re.M)
     except OSError:
         return "tap"  # no image of ours: what most of them have
     return found[0].lower() if found else None

@@ -82,11 +82,13 @@ def iso(folder, arguments=()):
 
 
 class Machine(system.System):
-    """One virtual machine. options: further words for QEMU's command line."""
+    """One virtual machine. options: further words for QEMU's command line; link: its network (forward.py)."""
 
     def __init__(self, elf, arguments=(), machine="q35", accel="tcg", boot="kernel", cpu_model=None, memory_mib=None, options=(),
-                 cpu=None, on_text=None, stdin=subprocess.DEVNULL):
+                 cpu=None, on_text=None, stdin=subprocess.DEVNULL, link=None):
         super().__init__(elf, arguments, network=False, cpu=cpu, on_text=on_text, stdin=stdin)
+        if link:   # of forward.py
+            self.link, self.arguments, options = link, [*link.arguments, *self.arguments], [*link.options(machine), *options]
         self.machine, self.accel, self.boot = machine, accel, boot
         self.cpu_model = cpu_model or ("host" if accel == "kvm" else "max")
         self.memory_mib = memory_mib or MEMORY_MIB[boot]
