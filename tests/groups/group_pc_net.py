@@ -2,12 +2,14 @@
 # SPDX-FileCopyrightText: The Cloister authors
 """group_pc_net.py - the network of platform pc: real Redis clients against `separate`, over virtio on PCI and MMIO, under TCG.
 
-What it says about speed is nothing: TCG emulates. Crossings are counted, and that an idle system sleeps.
+What it says about speed is nothing: TCG emulates. Crossings are counted, and that an idle system sleeps. And attack A28: a network driver
+that was taken over, with a control that shows the escape.
 """
 import os
 import re
 import time
 
+import audit
 import common
 import forward
 import ktap
@@ -18,8 +20,13 @@ from common import check, equal
 CONFIG = "separate"
 BOOT_SECONDS = 60
 BIG_BYTES = 200000
+BULK_BYTES = 4 << 20
 IDLE_SECONDS = 2
 IDLE_SHARE_MAX = 0.25
+HOSTILE = "tests/configs/hostile_defconfig"
+PROBE = "tests/configs/probe.config"
+WINDOW = 0x7c0000000 + 0x200000   # core/include/address_map_asm.h: of DEVICE_NET0
+MMIO_BASE = 0x20000000000         # core/nucleus/pc/layout_asm.h
 
 
 def machine(kind="q35", link=None, fragments=(), config=CONFIG, **further):
@@ -75,6 +82,29 @@ def clients(kind):
     return f"{each:.2f} submissions to the device per request"
 
 
+def tap_counters(running):
+    """(bytes, packets) received from and sent to the system, as the host's side of the TAP device counts them."""
+    text = running.command(["cat", "/proc/net/dev"]).stdout
+    fields = re.search(rf"{network.TAP}:(.*)", text).group(1).split()
+    return [(int(fields[at]), int(fields[at + 1])) for at in (0, 8)]
+
+
+def offloads(kind):
+    with serving(kind, forward.Tap()) as running:
+        wait_serving(running)
+        talk(running)
+        before = tap_counters(running)
+        big = b"0123456789abcdef" * (BULK_BYTES // 16)
+        cli = ["redis-cli", "-h", running.address, "-p", str(running.port)]
+        equal("SET bulk", running.command([*cli, "-x", "SET", "bulk"], data=big).stdout.strip(), b"OK")
+        check(running.command([*cli, "GET", "bulk"], data=b"").stdout.strip() == big, "the bulk came back as something else")
+        after = tap_counters(running)
+    each = [(now[0] - then[0]) / (now[1] - then[1]) for then, now in zip(before, after)]
+    # A frame without offloads has at most 1514 bytes, and acknowledgements are in the mean.
+    check(min(each) > 3000, f"{each[0]:.0f} bytes per frame sent, {each[1]:.0f} received: nothing is merged")
+    return f"{each[0]:.0f} bytes per frame sent, {each[1]:.0f} received"
+
+
 def cpu_seconds(pid):
     with open(f"/proc/{pid}/stat", encoding="ascii") as text:
         fields = text.read().rsplit(")", 1)[1].split()
@@ -112,10 +142,90 @@ def taken_port():
             check("is taken" in str(failure) and "PORT=" in str(failure), str(failure))
 
 
+# ---- a driver that was taken over; the numbers are those of tests/components/hostile/hostile.c
+
+def hostile_image(control):
+    """control: without the defence, in a folder of its own."""
+    if not control:
+        return common.image(HOSTILE, platform="pc")
+    os.makedirs(common.TEST_OUT, exist_ok=True)
+    name = os.path.join(common.TEST_OUT, "hostile-probe.config")
+    with open(name, "w", encoding="utf-8") as out:
+        out.write('CONFIG_NAME="hostile-probe"\n')
+    return common.image(HOSTILE, fragments=(PROBE, name), platform="pc")
+
+
+def hostile(attempt, kind="q35", control=False, register=0):
+    """(exit status, console lines, among them what QEMU says)"""
+    elf = os.path.join(hostile_image(control), "cloister.elf")
+    arguments = ["exit=thread", f"try={attempt}", f"register={register:#x}", "machine=list"]
+    with pc.Machine(elf, arguments, machine=kind, link=forward.Forward(network.free_port())) as running:
+        return running.wait_exit(BOOT_SECONDS), running.console()
+
+
+def faults(attempt, address, owner="hostile", what="device window", kind="q35", register=0):
+    status, lines = hostile(attempt, kind, register=register)
+    records = [line for line in lines if line.startswith("FAULTREC")]
+    key = audit.domain(common.image(HOSTILE, platform="pc"), "hostile")["pkey"] if owner == "hostile" else 0
+    equal("fault records", records, [f"FAULTREC domain=hostile gen=1 kind=write address={address:#x} key={key} owner={owner} "
+                                     f"object='{what}' thread=1 gate=hostile_main caller=monitor"])
+    equal("exit status", status, 1)
+
+
+def survives(attempt, wanted, kind="q35"):
+    status, lines = hostile(attempt, kind)
+    for text in wanted:
+        check(any(re.search(text, line) for line in lines), f"no line with '{text}'\n{common.tail(lines)}")
+    check(not any("ESCAPE" in line for line in lines), common.tail(lines))
+    equal("exit status", status, 0)
+
+
+def control(kind):
+    """Without the frozen table the same attempt reaches a read-only page of the image: so the test can see an escape."""
+    status, lines = hostile(0, kind, control=True)
+    check(any("ESCAPE" in line for line in lines), "no escape without the defence\n" + common.tail(lines))
+    equal("exit status", status, 1)
+
+
+def registers():
+    _, lines = hostile(10)
+    found = re.search(r"type=1 .* common=0x(\w+) notify=0x(\w+)", "\n".join(lines))
+    check(found, common.tail(lines))
+    for address in (int(word, 16) for word in found.groups()):
+        faults(5, MMIO_BASE + address, "nobody", "unmapped", register=address)
+        faults(6, address, "nobody", "unmapped", register=address)
+
+
+def page(number):
+    return WINDOW + number * 0x1000
+
+
+ATTEMPTS = [   # (name, function)
+    ("writes its descriptor table", lambda: faults(0, page(1))),
+    ("writes its descriptor table, MMIO", lambda: faults(0, page(1), kind="microvm")),
+    ("writes the used ring", lambda: faults(1, page(2))),
+    ("writes a buffer of the device", lambda: faults(2, page(4))),
+    ("writes what was negotiated", lambda: faults(3, page(0))),
+    ("writes behind its window", lambda: faults(4, page(4 + 256))),
+    ("writes registers, where ring 0 and where the bus has them", registers),
+    ("an index beyond the table is a device error", lambda: survives(7, ["Guest says index 300", "canaries intact"])),
+    ("more buffers than there are is a device error", lambda: survives(8, ["Guest moved used index", "canaries intact"])),
+    ("one buffer many times harms that buffer only", lambda: survives(9, [r"device used [1-9]\d* buffers; canaries intact"])),
+    ("no indirect descriptors", lambda: survives(10, ["no indirect"])),
+    ("submits what is not its own", lambda: survives(11, ["refused"])),
+    ("control: without the frozen table, an escape", lambda: control("q35")),
+    ("control: the same by MMIO", lambda: control("microvm")),
+]
+
+
 def cases():
     skip = pc.missing()
     for kind in ("q35", "microvm"):
         yield ktap.Case(f"{kind}: redis-cli and redis-benchmark", lambda kind=kind: clients(kind), skip)
         yield ktap.Case(f"{kind}: idle means asleep", lambda kind=kind: idle(kind), skip)
+        yield ktap.Case(f"{kind}: checksums and segments are the device's, through a TAP", lambda kind=kind: offloads(kind),
+                        skip or common.skip_of(False))
     yield ktap.Case("no network device, no network", without_device, skip)
     yield ktap.Case("a taken port is said", taken_port, skip)
+    for name, function in ATTEMPTS:
+        yield ktap.Case(f"hostile driver: {name}", function, skip)

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SPDX-FileCopyrightText: The Cloister authors
+
+// hostile.c - see hostile.h. Each attempt tells the device, or tries to, about memory that is not the driver's, and then has a frame
+// sent to itself (an ARP request, which the gateway answers) so that the device writes.
+//
+// The canaries: a read-only page of this domain, whose physical address follows from the image's layout and which nothing but a
+// device could change; an object in the shared heap; and those buffers in the window that were not given to the device.
+#include <stdbool.h>
+#include "boot.h"
+#include "clock.h"
+#include "device.h"
+#include "hostile.h"
+#include "log.h"
+#include "string.h"
+#include "thread.h"
+#include "virtio_ring.h"
+#include "xheap.h"
+
+#define PHYSICAL_BASE 0x200000ull     // core/nucleus/pc/layout_asm.h: where TEXT_BASE lies
+#define MMIO_BASE 0x20000000000ull    // there too: ring 0's view of device registers
+#define PATTERN 0x5a
+#define INDIRECT_FEATURE (1ull << 28)
+#define INDIRECT_FLAG 4
+#define FRAME_OFFSET 12               // behind virtio_net_hdr
+#define FRAME_BYTES 60
+#define ANSWER_NS 2000000000ull
+#define ONLY_BUFFER 7
+
+static const uint8_t __attribute__((aligned(PAGE_BYTES))) canary[PAGE_BYTES] = { [0 ... PAGE_BYTES - 1] = PATTERN };
+static uint8_t *heap_canary;
+static struct device_buffer *buffer;
+static uint8_t *frame;
+
+static volatile struct device_window *const window = (void *)WINDOW_ADDRESS(DEVICE_NET0, WINDOW_INFO);
+static volatile struct virtio_descriptor *const table = (void *)WINDOW_ADDRESS(DEVICE_NET0, WINDOW_TABLE);
+static volatile struct virtio_used *const used = (void *)WINDOW_ADDRESS(DEVICE_NET0, WINDOW_USED);
+static volatile struct virtio_available *const available = (void *)WINDOW_ADDRESS(DEVICE_NET0, WINDOW_AVAILABLE);
+
+static volatile uint8_t *window_buffer(uint32_t id) { return (volatile uint8_t *)WINDOW_ADDRESS(DEVICE_NET0, WINDOW_BUFFERS + id); }
+
+int hostile_init(uint32_t generation, int persist_valid) {
+    (void)generation;
+    (void)persist_valid;
+    heap_canary = xheap_alloc(PAGE_BYTES);
+    buffer = xheap_alloc(sizeof(*buffer));
+    frame = xheap_alloc(FRAME_OFFSET + FRAME_BYTES);
+    if (heap_canary == NULL || buffer == NULL || frame == NULL)
+        return -ENOMEM;
+    memset(heap_canary, PATTERN, PAGE_BYTES);
+    return 0;
+}
+
+static int submit(uint32_t operation, uintptr_t address, uint32_t bytes) {
+    *buffer = (struct device_buffer){ .address = address, .bytes = bytes };
+    return device_submit(DEVICE_NET0, operation, buffer, 1);
+}
+
+static void ask_gateway(void) {
+    static const uint8_t request[] = { 8, 6, 0, 1, 8, 0, 6, 4, 0, 1 };   // ARP, Ethernet, IPv4, request
+    static const uint8_t self[] = { 10, 0, 2, 15 }, gateway[] = { 10, 0, 2, 2 };
+    uint8_t *at = frame + FRAME_OFFSET;
+    memset(frame, 0, FRAME_OFFSET + FRAME_BYTES);
+    memset(at, 0xff, 6);
+    memcpy(at + 6, (const void *)window->mac, 6);
+    memcpy(at + 12, request, sizeof(request));
+    memcpy(at + 22, (const void *)window->mac, 6);
+    memcpy(at + 28, self, 4);
+    memcpy(at + 38, gateway, 4);
+    const int sent = submit(DEVICE_WRITE, (uintptr_t)frame, FRAME_OFFSET + FRAME_BYTES);
+    log_line("hostile: sent %d", sent);
+}
+
+static bool is_all(const volatile uint8_t *bytes, uint8_t value) {
+    for (uint32_t i = 0; i < PAGE_BYTES; i++)
+        if (bytes[i] != value)
+            return false;
+    return true;
+}
+
+// Lets the device write what it was told to, and looks. given: the one buffer that it may write, or none.
+static int look(uint32_t given) {
+    (void)!submit(DEVICE_NOTIFY, (uintptr_t)buffer, 1);
+    for (int i = 0; i < 4; i++)
+        ask_gateway();
+    const uint64_t deadline_ns = time_now_ns() + ANSWER_NS;
+    const uint16_t before = 0;
+    while (used->index == before && time_now_ns() < deadline_ns)
+        (void)!thread_sleep_until(time_now_ns() + ANSWER_NS / 100);
+    bool is_intact = is_all(canary, PATTERN) && is_all(heap_canary, PATTERN);
+    for (uint32_t id = 0; id < VIRTIO_QUEUE_ENTRIES; id++)
+        is_intact = is_intact && (id == given || is_all(window_buffer(id), 0));
+    log_line("hostile: the device used %d buffers; %s", used->index, is_intact ? "canaries intact" : "ESCAPE");
+    return !is_intact;
+}
+
+// All entries of the table name the canary.
+static int write_table(void) {
+    for (uint32_t i = 0; i < VIRTIO_QUEUE_ENTRIES; i++) {
+        table[i].address = (uintptr_t)canary - TEXT_BASE + PHYSICAL_BASE; // faults here: the table is frozen
+        available->ring[i] = (uint16_t)i;
+    }
+    available->index = VIRTIO_QUEUE_ENTRIES;
+    return look(VIRTIO_QUEUE_ENTRIES);
+}
+
+static int name_index(uint16_t index, uint16_t count) {
+    for (uint32_t i = 0; i < VIRTIO_QUEUE_ENTRIES; i++)
+        available->ring[i] = index;
+    available->index = count;
+    return look(index);
+}
+
+static int read_features(void) {
+    bool is_plain = (window->features & INDIRECT_FEATURE) == 0;
+    for (uint32_t i = 0; i < VIRTIO_QUEUE_ENTRIES; i++)
+        is_plain = is_plain && table[i].flags == VIRTIO_WRITE && table[i].bytes == PAGE_BYTES;
+    log_line("hostile: %s", is_plain ? "no indirect descriptors" : "ESCAPE");
+    return !is_plain;
+}
+
+// What is submitted must be objects in the shared heap, and cannot be read into.
+static int submit_foreign(void) {
+    const int private = submit(DEVICE_WRITE, (uintptr_t)canary, FRAME_BYTES);
+    const int window_address = submit(DEVICE_WRITE, WINDOW_ADDRESS(DEVICE_NET0, WINDOW_TABLE), FRAME_BYTES);
+    const int reading = submit(DEVICE_READ, (uintptr_t)frame, FRAME_BYTES);
+    const bool is_refused = private == -EINVAL && window_address == -EINVAL && reading == -EINVAL;
+    log_line("hostile: submissions of foreign memory %s", is_refused ? "refused" : "ESCAPE");
+    return !is_refused;
+}
+
+static int poke(uintptr_t address) {
+    *(volatile uint16_t *)address = 0; // faults here
+    log_line("hostile: ESCAPE");
+    return 1;
+}
+
+int hostile_main(void) {
+    switch (boot_number("try", 0)) {
+    case 0: return write_table();
+    case 1: return poke((uintptr_t)used);
+    case 2: return poke((uintptr_t)window_buffer(0));
+    case 3: return poke((uintptr_t)window);
+    case 4: return poke((uintptr_t)window_buffer(VIRTIO_QUEUE_ENTRIES)); // behind the last
+    case 5: return poke(MMIO_BASE + boot_number("register", 0));
+    case 6: return poke(boot_number("register", 0));
+    case 7: return name_index(300, 1);
+    case 8: return name_index(ONLY_BUFFER, VIRTIO_QUEUE_ENTRIES + 44);
+    case 9: return name_index(ONLY_BUFFER, VIRTIO_QUEUE_ENTRIES);
+    case 10: return read_features();
+    case 11: return submit_foreign();
+    }
+    return 1;
+}
