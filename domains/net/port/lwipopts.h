@@ -60,8 +60,9 @@ void *net_calloc(size_t count, size_t bytes); // net.c
 // lwIP's sanity check wants it 4 segments below 64 KiB.
 #define TCP_SNDLOWAT (0xffff - 4 * TCP_MSS - 1)
 #define TCP_SNDQUEUELOWAT (TCP_SND_QUEUELEN / 2)
-// An update of the window rides on the reply; a frame of its own is worth it only for a quarter of the window.
-#define TCP_WND_UPDATE_THRESHOLD (TCP_WND / 4)
+// An update of the window rides on the reply; a frame of its own is worth it only for a quarter of the window: of this peer's
+// (tcp_recved() has its pcb at hand), since that of one without window scaling never grows by a quarter of ours.
+#define TCP_WND_UPDATE_THRESHOLD (TCP_WND_MAX(pcb) / 4)
 #define TCP_QUEUE_OOSEQ 1
 #define TCP_OOSEQ_MAX_PBUFS 128
 #define LWIP_TCP_TIMESTAMPS 0
