@@ -6,7 +6,7 @@ Interface:
   missing(boot), kvm_missing()   why this machine cannot: one sentence, or None
   iso(folder, arguments)          makes <folder>/cloister.iso, which GRUB boots on BIOS and UEFI; returns its path
   Machine(elf, arguments, machine=, accel=, boot=, ...)  a system.System: start, wait_for, command, statistics, stop, kill
-Usage: pc.py run|debug [--machine M] [--accel A] [--boot B] [--memory MIB] <elf> [key=value ...] [--gdb words for gdb]
+Usage: pc.py run|debug [--machine M] [--accel A] [--boot B] [--memory MIB] [--port N] <elf> [key=value ...] [--gdb words for gdb]
        pc.py iso <elf> [key=value ...]              (make run, make debug, make iso with PLATFORM=pc)
 
 Requests go to QEMU by QMP, as somebody outside would make them: the power button ends the
@@ -26,6 +26,8 @@ import tempfile
 import time
 
 sys.dont_write_bytecode = True
+import forward
+import network
 import system
 from system import Failure
 
@@ -35,6 +37,7 @@ BOOTS = ("kernel", "iso", "uefi")
 FIRMWARE = ("/usr/share/ovmf/OVMF.fd", "/usr/share/OVMF/OVMF.fd", "/usr/share/qemu/OVMF.fd")
 GRUB_FOLDERS = {"iso": "i386-pc", "uefi": "x86_64-efi"}
 MEMORY_MIB = {"kernel": 64, "iso": 64, "uefi": 256}
+LISTEN_SECONDS = 60
 KVM_GET_API_VERSION = 0xAE00
 
 
@@ -148,8 +151,21 @@ class Machine(system.System):
 
 
 def relay(asked, options, stdin):
-    return Machine(asked.elf, asked.arguments, machine=asked.machine, accel=asked.accel, boot=asked.boot, memory_mib=asked.memory,
+    link = forward.Forward(asked.port) if network.driver_of(asked.elf) == "virtio_net" else None
+    return Machine(asked.elf, asked.arguments, link=link, machine=asked.machine, accel=asked.accel, boot=asked.boot, memory_mib=asked.memory,
                    options=options, stdin=stdin, on_text=lambda data: (sys.stdout.buffer.write(data), sys.stdout.buffer.flush()))
+
+
+def clients(running):
+    """What a person types in another terminal, once somebody listens."""
+    if not isinstance(running.link, forward.Forward):
+        return
+    try:
+        running.wait_for(r"^kv: .*ready", LISTEN_SECONDS)
+    except Failure:   # no kv, or it has said why not
+        return
+    reach = f"-p {running.port}" if running.port != network.PORT else ""
+    print(f"\nIn another terminal:\n  redis-cli {reach}\n  redis-benchmark {reach} -t get,set -c 30\nCtrl-C ends the system.\n", flush=True)
 
 
 def run(asked):
@@ -157,6 +173,7 @@ def run(asked):
     while True:
         with relay(asked, [], None) as running:
             try:
+                clients(running)
                 running.process.wait()
                 status = running.wait_exit()
             except KeyboardInterrupt:
@@ -200,6 +217,7 @@ def main():
     parser.add_argument("--accel", choices=("tcg", "kvm"), default="tcg")
     parser.add_argument("--boot", choices=BOOTS, default="kernel")
     parser.add_argument("--memory", type=int)
+    parser.add_argument("--port", type=int)
     parser.add_argument("elf")
     parser.add_argument("arguments", nargs=argparse.REMAINDER)
     asked = parser.parse_args()

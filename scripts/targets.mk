@@ -15,7 +15,7 @@ setup:
 run-config = $(or $(CONFIG),$(if $(wildcard $(O)/.config),,separate))
 
 # Platform pc is started by another script, which takes MACHINE, ACCEL and BOOT. Used where the image's folder is known.
-pc-options = $(if $(MACHINE),--machine $(MACHINE)) $(if $(ACCEL),--accel $(ACCEL)) $(if $(BOOT),--boot $(BOOT)) $(if $(MEMORY),--memory $(MEMORY))
+pc-options = $(if $(MACHINE),--machine $(MACHINE)) $(if $(ACCEL),--accel $(ACCEL)) $(if $(BOOT),--boot $(BOOT)) $(if $(MEMORY),--memory $(MEMORY)) $(if $(PORT),--port $(PORT))
 
 # ARGS: further boot arguments (key=value). PORT: where clients reach the server.
 run: setup

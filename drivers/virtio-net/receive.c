@@ -116,13 +116,12 @@ static uint32_t take_frames(struct netdev_frame *frames, uint32_t max) {
 
 uint32_t receive_frames(struct netdev_frame *frames, uint32_t max, bool *wants_notify) {
     const uint16_t before = returned;
-    uint32_t done = take_frames(frames, max);
-    if (done < max) {
-        // Nothing is left: from here the next used buffer interrupts. What came before the device could know is taken now.
-        available->used_event = seen;
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    uint32_t done = 0;
+    do {
         done += take_frames(frames + done, max - done);
-    }
+        available->used_event = seen;            // from here the next used buffer interrupts, once ...
+        __atomic_thread_fence(__ATOMIC_SEQ_CST); // ... so what came before the device could know is looked for after that
+    } while (done < max && waiting() > 0);
     publish();
     __atomic_thread_fence(__ATOMIC_SEQ_CST); // the index, before the question whether somebody looks at it
     if (returned == before)

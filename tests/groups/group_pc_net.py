@@ -74,6 +74,7 @@ def clients(kind):
         before = crossings(running, ("virtio_net",), ("device_submit",))
         benchmark(running, "-n", str(requests), "-c", "10")
         after = crossings(running, ("virtio_net",), ("device_submit",))
+        benchmark(running, "-n", "200", "-c", "20", "-d", "100000")   # full queues, both ways
         equal("PING after that", running.redis("PING"), "PONG")
         equal("exit status", running.stop(), 0)
     # Each request is a frame in and a frame out, and acknowledgements. Ring 0 is asked once per batch sent, and hardly ever to receive.
