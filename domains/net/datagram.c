@@ -4,8 +4,8 @@
 // datagram.c - the interface is in datagram.h.
 //
 // A received datagram stays in the object of its frame. What a peer could try: a length in the UDP header that is not
-// the frame's (too long: dropped; shorter: the rest is cut off), and more datagrams than the application fetches
-// (dropped and counted).
+// the frame's, or is beyond NET_DATAGRAM_MAX (too long: dropped; shorter: the rest is cut off), and more datagrams than
+// the application fetches (dropped and counted).
 #include "datagram.h"
 #include "public.h"
 #include "string.h"
@@ -27,7 +27,7 @@ static uint32_t told_bytes(const struct pbuf *head) {
 static bool describe(struct rx_frame *frame, const struct pbuf *head, const ip_addr_t *address, u16_t port) {
     const struct pbuf *body = head->next;
     const uint32_t there = body == NULL ? 0 : body->len, told = told_bytes(head);
-    if (head->len != 0 || told < UDP_HLEN || told - UDP_HLEN > there)
+    if (head->len != 0 || told < UDP_HLEN || told - UDP_HLEN > there || told - UDP_HLEN > NET_DATAGRAM_MAX)
         return false;
     frame->bytes = told - UDP_HLEN;
     if (frame->bytes > 0)

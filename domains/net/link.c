@@ -8,9 +8,9 @@
 // object that is lent to the driver once per batch.
 // Segments of a bulk transfer travel in one frame, both ways, where the driver offers that: lwIP sees one large
 // segment. What a hostile driver could try: offsets outside the object, one object for two frames, objects without a
-// frame, a count beyond the batch, lengths of headers and segments that contradict the frame, changing bytes after
-// delivery. All but the last are checked here; against that, headers are private, and payload is the application's to
-// distrust, like anything from the network.
+// frame, a count beyond the batch, lengths of headers and segments that contradict the frame, an event that there is
+// not, changing bytes after delivery. All but the last are checked here; against that, headers are private, and payload
+// is the application's to distrust, like anything from the network.
 #include "link.h"
 #include <stdint.h>
 #include "alloc.h"
@@ -104,11 +104,16 @@ static struct rx_frame *rx_frame_new(void) {
     return frame;
 }
 
+static bool is_ipv4(const uint8_t *header, uint32_t copied) {
+    return copied >= ETHERNET_BYTES + 20 && header[12] == 0x08 && header[13] == 0x00 &&
+           header[ETHERNET_BYTES] >> 4 == 4;
+}
+
 // How many of a frame's first bytes are headers: exact for TCP and UDP, so that the body is exactly their payload, else
 // all that were copied.
 static uint32_t header_bytes(const uint8_t *header, uint32_t copied) {
     const uint8_t *ip = header + ETHERNET_BYTES;
-    if (copied < ETHERNET_BYTES + 20 || header[12] != 0x08 || header[13] != 0x00 || ip[0] >> 4 != 4)
+    if (!is_ipv4(header, copied))
         return copied;
     const uint32_t ip_bytes = (ip[0] & 15u) * 4;
     if (ip[9] == IP_PROTO_UDP && copied >= ETHERNET_BYTES + ip_bytes + UDP_BYTES)
@@ -122,7 +127,8 @@ static uint32_t header_bytes(const uint8_t *header, uint32_t copied) {
 }
 
 // Whether what the driver says of a frame can be true of an object with room bytes. A frame of several segments must be
-// one whose checksum somebody vouches for, and no other may be larger than the link allows.
+// one whose checksum somebody vouches for, and no other may be larger than the link allows; that it is TCP,
+// receive_frame() checks when it has the headers.
 static bool is_plausible(const struct netdev_frame *frame, size_t room) {
     const uint32_t bytes = frame->bytes;
     if (frame->offset > room || bytes > room - frame->offset || bytes < ETHERNET_BYTES || bytes > UINT16_MAX)
@@ -151,6 +157,14 @@ static void receive_frame(void *object, const struct netdev_frame *descriptor) {
     uint8_t *start = (uint8_t *)object + descriptor->offset;
     const uint32_t copied = bytes < HEADER_BYTES_MAX ? bytes : HEADER_BYTES_MAX;
     private_copy(frame->header, start, copied);
+    // Only segments of TCP can be merged; as a datagram it would be longer than any that an application expects.
+    if (descriptor->gso_type != NETDEV_GSO_NONE &&
+        (!is_ipv4(frame->header, copied) || frame->header[ETHERNET_BYTES + 9] != IP_PROTO_TCP)) {
+        link_counters.dropped_in++;
+        (void)xheap_free(object);
+        rx_frame_release(frame);
+        return;
+    }
     const uint32_t head_bytes = header_bytes(frame->header, copied), body_bytes = bytes - head_bytes;
 
     struct pbuf *head = pbuf_alloced_custom(PBUF_RAW, (u16_t)head_bytes, PBUF_REF, &frame->head, frame->header,
@@ -366,7 +380,8 @@ static void configure_addresses(ip4_addr_t *address, ip4_addr_t *mask, ip4_addr_
 }
 
 int link_init(void) {
-    if (netdev_info(&device) < 0)
+    // net.c looks the event up on the public page, and the driver may have named one that is far beyond it.
+    if (netdev_info(&device) < 0 || device.event >= EVENT_MAX)
         return 0;
     rx_descriptors = xheap_alloc(NETDEV_BATCH_MAX * sizeof(*rx_descriptors));
     tx_descriptors = xheap_alloc(NETDEV_BATCH_MAX * sizeof(*tx_descriptors));

@@ -50,7 +50,8 @@ extern struct link_counters link_counters;
 struct rx_frame *rx_frame_of(struct pbuf *pbuf);
 struct rx_frame *rx_frame_of_head(struct pbuf *pbuf);
 
-// Brings the link up, or leaves the domain without one when there is no device. Returns 0, or -ENOMEM.
+// Brings the link up, or leaves the domain without one when there is no device, or its driver names an event that
+// there is not. Returns 0, or -ENOMEM.
 int link_init(void);
 // Feeds at most one batch to lwIP. True when more frames may be waiting.
 bool link_receive(void);
