@@ -106,7 +106,7 @@ class Machine(system.System):
 
     def launch_command(self):
         self.folder = self.folder or tempfile.mkdtemp(prefix="cloister-pc-")
-        command = [QEMU, "-M", self.machine, "-accel", self.accel, "-cpu", self.cpu_model, "-m", f"{self.memory_mib}M", "-nodefaults",
+        command = [QEMU, "-M", self.machine, "-accel", self.accel, "-cpu", self.cpu_model, "-m", f"{int(self.memory_mib * 1024)}K", "-nodefaults",
                    "-display", "none", "-no-reboot", "-serial", "stdio", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
                    "-qmp", f"unix:{self.folder}/qmp,server=on,wait=off", *self.image(), *self.options]
         command = self.link.launch(command)
@@ -120,10 +120,15 @@ class Machine(system.System):
             lines = connection.makefile("rw", encoding="utf-8")
             lines.readline()   # the greeting
             for command in ({"execute": "qmp_capabilities"}, *commands):
-                lines.write(json.dumps(command) + "\n")
-                lines.flush()
-                while "event" in (answer := json.loads(lines.readline())):
-                    pass
+                try:
+                    lines.write(json.dumps(command) + "\n")
+                    lines.flush()
+                    while "event" in (answer := json.loads(lines.readline() or "{}")):
+                        pass
+                except ConnectionError:
+                    answer = {}
+                if not answer:   # it has done as it was told, and ended
+                    return None
                 if "error" in answer:
                     raise Failure(f"QEMU refuses {command}: {answer['error']['desc']}")
         return answer["return"]
@@ -133,6 +138,14 @@ class Machine(system.System):
 
     def request_stop(self):
         self.ask({"execute": "system_powerdown"})
+
+    def cpu_ns_all(self):
+        """CPU time of all of QEMU's threads."""
+        total = 0
+        for task in os.listdir(f"/proc/{self.pid}/task"):
+            with open(f"/proc/{self.pid}/task/{task}/schedstat", encoding="ascii") as text:
+                total += int(text.read().split()[0])
+        return total
 
     def wait_exit(self, timeout=20):
         status = super().wait_exit(timeout)

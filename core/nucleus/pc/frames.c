@@ -27,8 +27,16 @@ static void pool_add(uint64_t start, uint64_t end) {
     frames_total += (end - start) / PAGE_BYTES;
 }
 
+#define TOO_LITTLE "this machine has too little memory; give it more (QEMU: -m 64)"
+
+// A BIOS takes the end of memory for itself, also when a small machine has the image there by now: then nothing of it is to be
+// believed, and the sentence is the best that can come.
 void frames_start(void) {
     uint64_t image = PHYSICAL_BASE, behind = (uintptr_t)image_end - TEXT_BASE + PHYSICAL_BASE;
+    bool is_image_whole = false;
+    for (uint32_t i = 0; i < boot_info.memory_count; i++)
+        is_image_whole |= boot_info.memory[i].start <= image && behind <= boot_info.memory[i].end;
+    if (!is_image_whole) die_with(TOO_LITTLE);
     for (uint32_t i = 0; i < boot_info.memory_count; i++) {
         uint64_t start = boot_info.memory[i].start, end = boot_info.memory[i].end;
         if (start < boot_end_address) start = boot_end_address;
@@ -48,7 +56,7 @@ uintptr_t frame_take(void) {
     static uintptr_t next;
     while (pool_current < pool_count && next >= pool[pool_current].end) pool_current++, next = 0;
     if (pool_current == pool_count) {
-        if (window == 0) die_with("this machine has too little memory; give it more (QEMU: -m 64)");
+        if (window == 0) die_with(TOO_LITTLE);
         nucleus_panic("out of memory; pages in use:", frames_taken);
     }
     if (next < pool[pool_current].start) next = pool[pool_current].start;

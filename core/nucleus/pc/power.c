@@ -27,11 +27,13 @@
 #define KEYBOARD_PULSE_RESET 0xfe
 #define RESET_PORT 0xcf9            // Intel chipsets
 #define RESET_ALL 6
-#define KEY_RELEASED 0x80
-#define KEY_EXTENDED 0xe0           // scan code set 1
-#define KEY_CONTROL 0x1d
+#define KEY_EXTENDED 0xe0
+#define KEY_CONTROL 0x1d            // scan code set 1
 #define KEY_ALT 0x38
 #define KEY_DELETE 0x53
+#define KEY_CONTROL_2 0x14          // scan code set 2, which is what Firecracker sends
+#define KEY_ALT_2 0x11
+#define KEY_DELETE_2 0x71
 #define BYTES_MAX 16                // a controller that never runs dry is none
 
 static volatile uint8_t *sleep_register, *reset_register;
@@ -47,14 +49,17 @@ static void generic_event(void) {
     if ((*event_register & EVENT_POWER_BUTTON) != 0) request(NUCLEUS_WAIT_STOP); // reading it clears it
 }
 
+// The last three keys pressed, in scan code set 1 or 2, whichever the controller hands out.
 static void keyboard(void) {
-    static bool has_control, has_alt;
+    static uint8_t control, alt;
     for (int i = 0; i < BYTES_MAX && (port_read(KEYBOARD_COMMAND) & KEYBOARD_HAS_BYTE) != 0; i++) {
-        uint8_t code = port_read(KEYBOARD_DATA), key = code & (uint8_t)~KEY_RELEASED;
+        uint8_t code = port_read(KEYBOARD_DATA);
         if (code == KEY_EXTENDED) continue;
-        if (key == KEY_CONTROL) has_control = code == key;
-        if (key == KEY_ALT) has_alt = code == key;
-        if (code == KEY_DELETE && has_control && has_alt) request(NUCLEUS_WAIT_STOP);
+        bool is_right = (control == KEY_CONTROL && alt == KEY_ALT && code == KEY_DELETE) ||
+                        (control == KEY_CONTROL_2 && alt == KEY_ALT_2 && code == KEY_DELETE_2);
+        if (is_right) request(NUCLEUS_WAIT_STOP);
+        control = alt;
+        alt = code;
     }
 }
 

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# SPDX-FileCopyrightText: The Cloister authors
+"""group_pc_faults.py - on bare x86-64: what a domain must not do is a fault with the whole record, and the end of memory is a panic.
+
+The accesses are group_forbidden's, the kinds of fault those of lib/probe.c; what only ring 0 may do is tests/components/privileged.
+The control is the image on backend none, where the same write succeeds and nobody notices.
+"""
+import os
+import re
+
+import audit
+import common
+import group_forbidden
+import ktap
+import pc
+from common import check, equal
+from pc_common import PINGPONG, boot, folder, records
+
+PARALLEL = 1
+MACHINE = "microvm"   # boots soonest
+STATUS_FAULT, STATUS_PANIC = 1, 70
+# tests/components/privileged/privileged.c, in its order, and what TCG says (a real CPU calls xsetbv illegal, since OSXSAVE is off).
+PRIVILEGED = [("cli", "protection"), ("hlt", "protection"), ("out", "protection"), ("in", "protection"), ("rdmsr", "protection"),
+              ("wrmsr", "protection"), ("mov from cr3", "protection"), ("mov to cr4", "protection"), ("lgdt", "protection"),
+              ("lidt", "protection"), ("int 0x20", "protection"), ("xsetbv", "protection"), ("swapgs", "protection"),
+              ("invlpg", "protection"), ("mov to dr7", "protection"), ("ltr", "protection"), ("rdfsbase", "illegal-instruction"),
+              ("x87", "illegal-instruction"), ("SSE", "illegal-instruction"), ("sti", "protection")]
+
+
+def probe_image(none=False):
+    os.makedirs(common.TEST_OUT, exist_ok=True)
+    name = "pingpong-probe" + ("-none" if none else "")
+    path = os.path.join(common.TEST_OUT, f"{name}.config")
+    with open(path, "w", encoding="utf-8") as out:
+        out.write(f'CONFIG_NAME="{name}"\n' + ("CONFIG_BACKEND_NONE=y\n" if none else ""))
+    return common.image(PINGPONG, fragments=(group_forbidden.FRAGMENT, path), platform="pc")
+
+
+def probe(where, culprit, address, kind):
+    return boot(where, [f"probe={culprit}:{address:#x}:{kind}"], machine=MACHINE)
+
+
+def refused(where, culprit, owner, key, what, address, kind):
+    status, lines = probe(where, culprit, address, kind[0])
+    check(records(lines), f"no fault record; status {status}\n{common.tail(lines)}")
+    equal("fault record", records(lines), [f"FAULTREC domain={culprit} gen=1 kind={kind} address={address:#x} key={key} owner={owner} "
+                                           f"object='{what}' thread=0 gate=probe_{culprit} caller=monitor"])
+    equal("exit status", status, STATUS_FAULT)
+
+
+def unnoticed(where, address):
+    status, lines = probe(where, "system", address, "w")
+    check(any(line.startswith("PROBE ok") for line in lines) and not records(lines), f"status {status}\n{common.tail(lines)}")
+    equal("exit status", status, 0)
+
+
+def kind_of_fault(where, kind, wanted, address=0):
+    """A fault of ping's own: its kind, and that it is ping's."""
+    status, lines = probe(where, "ping", address, kind)
+    check(len(records(lines)) == 1, common.tail(lines))
+    words = records(lines)[0].split()
+    equal("domain and kind", words[1:4:2], ["domain=ping", f"kind={wanted}"])
+    equal("exit status", status, STATUS_FAULT)
+
+
+def privileged(number, wanted):
+    status, lines = boot(folder("tests/configs/privileged_defconfig"), ["exit=thread", f"try={number}"], machine=MACHINE)
+    equal("fault record", records(lines), [f"FAULTREC domain=privileged gen=1 kind={wanted} address=0x0 key=0 owner=privileged "
+                                           "object='instruction' thread=1 gate=privileged_run caller=monitor"])
+    equal("exit status", status, STATUS_FAULT)
+
+
+def forbidden_write():
+    status, lines = boot(folder(PINGPONG), ["exit=thread", "probe=1"])
+    check(not any("ESCAPE" in line for line in lines), "the write went through\n" + common.tail(lines))
+    pong = audit.domain(folder(PINGPONG), "pong")
+    address = audit.symbol(folder(PINGPONG), "calls")  # pong.c's counter
+    check(pong["data_start"] <= address < pong["data_start"] + pong["data_bytes"], f"{address:#x} is not pong's data")
+    equal("fault record", records(lines), [f"FAULTREC domain=ping gen=1 kind=write address={address:#x} key={pong['pkey']} "
+                                           "owner=pong object='data' thread=1 gate=ping_main caller=monitor"])
+    equal("exit status", status, STATUS_FAULT)
+
+
+def eat(mebibytes, memory_mib, none=False):
+    return boot(folder("tests/configs/eater_defconfig", none), ["exit=thread", f"eat={mebibytes << 20}"], machine=MACHINE, memory_mib=memory_mib)
+
+
+def enough_memory():
+    """The control: the same with more memory ends well."""
+    status, lines = eat(32, 64)
+    check("hungry: 0" in lines, common.tail(lines))
+    equal("exit status", status, 0)
+
+
+def out_of_memory():
+    status, lines = eat(32, 16)
+    equal("exit status", status, STATUS_PANIC)
+    panics = [number for number, line in enumerate(lines) if line.startswith("PANIC nucleus: out of memory")]
+    check(len(panics) == 1, common.tail(lines))
+    found = [re.fullmatch(r"  at (\S+?)(?:\+0x[0-9a-f]+)?( \S+| from \S+|)(?: from \S+)? \[(\w+)\]", line) for line in lines[panics[0] + 1:]]
+    check(all(found), common.tail(lines))
+    frames = [(match[1], match[3]) for match in found]
+    for wanted in (("frame_take", "nucleus"), ("trap", "nucleus"), ("eat_pages", "eater"), ("gate", "eater"), ("hungry_run", "hungry"),
+                   ("gate", "hungry"), ("monitor_upcall_body", "monitor")):
+        check(wanted in frames, f"no frame {wanted}\n{common.tail(lines)}")
+    order = [frames.index(wanted) for wanted in (("frame_take", "nucleus"), ("eat_pages", "eater"), ("hungry_run", "hungry"), ("monitor_upcall_body", "monitor"))]
+    equal("order of the frames", order, sorted(order))
+    places = [line for line in lines if "tests/components/eater/eater.c:" in line]
+    check(places, f"no line of eater.c\n{common.tail(lines)}")
+    return f"{len(frames)} frames"
+
+
+def cases():
+    skip = pc.missing()
+    yield ktap.Case("a forbidden write is a fault with the whole record", forbidden_write, skip)
+    where = probe_image()
+    rows = [row for row in audit.domains(where) if row["name"] in ("monitor", "ping", "pong", "sched")]
+    for culprit, owner, key, what, address, kind in group_forbidden.accesses(rows):
+        if culprit == "sched" and owner != "monitor":
+            continue   # the other pairs say no more than ping's
+        yield ktap.Case(f"{culprit} must not {kind} {owner}'s {what}",
+                        lambda values=(culprit, owner, key, what, address, kind): refused(where, *values), skip)
+    nucleus = audit.symbol(where, "nucleus_main")
+    for name, kind, wanted, address in (
+            ("illegal instruction", "i", "illegal-instruction", 0), ("division by zero", "d", "divide", 0), ("breakpoint", "t", "trap", 0),
+            ("address that is not canonical", "p", "protection", 0), ("stack overflow", "s", "write", 0),
+            ("stack pointer of zero", "z", "write", 0), ("jump to zero", "j", "execute", 0),
+            ("read of ring 0's code", "r", "read", nucleus), ("jump into ring 0's code", "x", "execute", nucleus),
+            ("execution of data", "x", "execute", audit.domain(where, "ping")["data_start"]),
+            ("jump to the system call", "x", "system-call", audit.symbol(where, "nucleus_syscall_site"))):
+        yield ktap.Case(f"fault: {name}", lambda values=(kind, wanted, address): kind_of_fault(where, *values), skip)
+    for number, (name, wanted) in enumerate(PRIVILEGED):
+        yield ktap.Case(f"privileged: {name}", lambda values=(number, wanted): privileged(*values), skip)
+    plain = probe_image(none=True)
+    yield ktap.Case("control: on backend none nobody notices a write of the owner table",
+                    lambda: unnoticed(plain, group_forbidden.OWNER_TABLE_BASE), skip)
+    yield ktap.Case("control: enough memory", enough_memory, skip)
+    yield ktap.Case("out of memory is a panic with a backtrace through all domains", out_of_memory, skip)
