@@ -8,6 +8,7 @@ import glob
 import hashlib
 import json
 import os
+import re
 import struct
 import subprocess
 import time
@@ -16,6 +17,8 @@ from elftools.elf.elffile import ELFFile
 
 import audit
 import common
+import group_contract
+import group_step
 import ktap
 import pc
 import pc_common
@@ -45,18 +48,19 @@ def digests(where):
     return result
 
 
-def built(config):
+def built(config, platform="pc"):
+    """Made now, whatever was made before: another configuration may have left other objects."""
     try:
-        return folder(config)
+        return system.build(config, out=system.out_folder(), platform=platform)
     except system.Failure as failure:
-        if "does not take" in str(failure) and config not in ("monolith", "separate", PINGPONG):
+        if platform == "pc" and "does not take" in str(failure) and config not in ("monolith", "separate", PINGPONG):
             raise ktap.Skip("it places components that pc cannot have before it has a network driver") from failure
         raise
 
 
 def same_objects(config):
-    # Each folder's digests are taken right after its build, so that a recompilation for the other platform would show.
-    on_host = digests(common.image(config))
+    built(config)      # skips early
+    on_host = digests(built(config, platform="host"))
     on_pc = digests(built(config))
     shared = {name: digest for name, digest in on_pc.items() if name in on_host}
     check({"sched.o", "console.o"} <= set(shared), f"only {sorted(shared)} are on both platforms")
@@ -150,8 +154,9 @@ def comes_up(config, none=False, **options):
 
 def every_configuration(config):
     """Comes up and ends; its domains are those of host but for what drives a device of Linux."""
-    built(config)
-    comes_up(config, machine="microvm")
+    with machine(built(config), machine="microvm") as running:
+        running.wait_ready(60)
+        equal("exit status", running.stop(20), 0)
 
 
 def outside(name, options=()):
@@ -171,6 +176,21 @@ def keyboard():
         running.wait_ready(60)
         running.ask({"execute": "send-key", "arguments": {"keys": keys}})
         equal("exit status", running.wait_exit(20), 0)
+
+
+def soft_off(name):
+    """Ends by the machine's own means; a reset, or nothing at all, would run into the time-out."""
+    with machine(folder("separate"), machine=name, has_exit_device=False) as running:
+        running.wait_ready(60)
+        equal("QEMU's exit status", running.stop(20), 0)
+        equal("boots", sum(line.endswith("cloister: ready") for line in running.console()), 1)
+
+
+def reset():
+    """Without ACPI a reset is the end; QEMU is told not to start again."""
+    with machine(folder(PINGPONG), ["exit=thread"], machine="microvm,acpi=off", has_exit_device=False, options=["-no-reboot"]) as running:
+        equal("QEMU's exit status", running.wait_exit(60), 0)
+        check("cloister: stopped with status 0" in running.console(), common.tail(running.console()))
 
 
 def idle():
@@ -196,6 +216,50 @@ def devices(name, options, wanted):
         check(all(word in line.split() for word in words), f"{line}: not {words}")
         check("common=0x0" not in line, line)
     return f"{len(found)} devices"
+
+
+def clocks(rate, wall, **options):
+    """Where the clocks come from on this machine, and that the wall clock is ours: to the second, and one for the boot."""
+    status, lines = boot(folder(PINGPONG, none=True), ["exit=thread", "machine=list"], **options)
+    equal("exit status", status, 0)
+    found = [dict(word.split("=") for word in line.split()[2:]) for line in lines if line.startswith("MACHINE clock")]
+    check(len(found) == 1, common.tail(lines))
+    check(found[0]["rate"] in rate and found[0]["wall"] in wall, f"{found[0]}, not {rate} and {wall}")
+    behind = time.time() - int(found[0]["seconds"])
+    check("none" in wall or -2 < behind < 5, f"the wall clock is {behind:.1f} s behind")
+    return f"rate from {found[0]['rate']}, wall clock from {found[0]['wall']}"
+
+
+def contract(none):
+    """What the public headers promise, as on host; only the console's input never ends, so that a word is typed instead."""
+    with machine(folder("tests/configs/contract_defconfig", none), ["exit=thread", "typed=1"], stdin=subprocess.PIPE) as running:
+        running.wait_for("ok reading too much is refused", 120)
+        time.sleep(0.3)   # it waits now, so that the interrupt has to wake it
+        running.process.stdin.write(b"hello")
+        running.process.stdin.flush()
+        status, lines = running.wait_exit(60), running.console()
+        running.process.stdin.close()
+    wrong = [line for line in lines if line.startswith("not ok")]
+    right = [line for line in lines if line.startswith("ok ")]
+    check(not wrong and "CONTRACT end failed=0" in lines, "\n".join(wrong) or common.tail(lines))
+    check("ok what is typed arrives" in lines, common.tail(lines))
+    least = group_contract.LEAST["none" if none else "mpk"] - 5   # those about the end of input
+    check(len(right) >= least, f"only {len(right)} checks ran")
+    equal("exit status", status, 0)
+    return f"{len(right)} checks"
+
+
+def steps():
+    """Every gate kind with a thread switch at each instruction, as group_step does on host."""
+    status, lines = boot(folder("tests/configs/step_defconfig"), ["exit=thread"])
+    for kind in group_step.KINDS:
+        found = re.search(rf"STEP {kind} switches=(\d+) result=(-?\d+) expected=(-?\d+)", "\n".join(lines))
+        check(found, f"no result line for {kind}\n{common.tail(lines)}")
+        switches, result, expected = map(int, found.groups())
+        equal(f"result of the stepped {kind} gate", result, expected)
+        check(expected >= 0 and switches >= group_step.LEAST_SWITCHES, f"{kind}: only {switches} thread switches, result {expected}")
+    check("STEP end errors=0" in lines, common.tail(lines))
+    equal("exit status", status, 0)
 
 
 def storm():
@@ -251,6 +315,9 @@ def cases():
     for name in ("q35", "pc", "microvm"):
         yield ktap.Case(f"{name}: statistics by NMI, end by power button", lambda name=name: outside(name), kernel)
     yield ktap.Case("microvm without ACPI: end by Ctrl-Alt-Del", keyboard, kernel)
+    for name in ("q35", "pc", "microvm"):
+        yield ktap.Case(f"{name}: ends by soft off", lambda name=name: soft_off(name), kernel)
+    yield ktap.Case("microvm without ACPI: ends by reset", reset, kernel)
     yield ktap.Case("idle costs nothing", idle, kernel)
     yield ktap.Case("virtio devices on PCI, behind a bridge too", lambda: devices("q35", [
         "-device", "virtio-rng-pci,disable-legacy=on", "-device", "pcie-root-port,id=below,slot=1", "-device", "virtio-rng-pci,bus=below"],
@@ -258,6 +325,13 @@ def cases():
     for name in ("microvm", "microvm,acpi=off"):
         yield ktap.Case(f"virtio devices on MMIO, {name}", lambda name=name: devices(name, [
             "-global", "virtio-mmio.force-legacy=false", "-device", "virtio-rng-device"], [("transport=mmio", "type=4", "version=2")]), kernel)
+    for options, rate, wall in (({}, ["acpi"], ["rtc"]), ({"machine": "microvm"}, ["pit"], ["rtc"]),
+                                ({"machine": "microvm,pit=off"}, ["rtc"], ["rtc"]), ({"machine": "microvm,rtc=off"}, ["pit"], ["none"])):
+        yield ktap.Case(f"clocks of {options.get('machine', 'q35')}", lambda options=options, rate=rate, wall=wall: clocks(rate, wall, **options), kernel)
+    yield ktap.Case("contract on keys", lambda: contract(False), kernel)
+    yield ktap.Case("contract as function calls", lambda: contract(True), kernel)
+    yield ktap.Case("every gate kind in single steps", steps, kernel)
     yield ktap.Case(f"{STORM_CALLS} gates under a 10 kHz timer", storm, kernel)
     yield ktap.Case("make debug: gdb knows domains, gates and rights", debugger, kernel)
-    yield ktap.Case("KVM", kvm, kernel or pc.kvm_missing())
+    yield ktap.Case("KVM: boots", kvm, kernel or pc.kvm_missing())
+    yield ktap.Case("KVM: clocks", lambda: clocks(["cpu", "hypervisor", "kvm"], ["kvm", "rtc"], machine="microvm", accel="kvm"), kernel or pc.kvm_missing())

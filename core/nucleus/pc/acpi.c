@@ -58,7 +58,7 @@ static bool device_read(const uint8_t *from, const uint8_t *end, uint32_t bytes,
 static void dsdt_read(const uint8_t *table) {
     const uint8_t *end = table + table_bytes(table);
     uint32_t address, room, line;
-    for (const uint8_t *at = table + HEADER_BYTES; at + 64 < end; at++) {
+    for (const uint8_t *at = table + HEADER_BYTES; at + 9 <= end; at++) {
         if (is_text(at, "_S5_") && at[4] == AML_PACKAGE) machine.sleep_type = at[7] == AML_BYTE ? at[8] : at[7];
         if (is_text(at, "LNRO0005") && device_read(at, end, 96, &address, &room, &line)) virtio_candidate(address, room, line);
         if (is_text(at, "ACPI0013") && device_read(at, end, 128, &address, &room, &line)) {

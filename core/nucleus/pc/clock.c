@@ -37,11 +37,13 @@
 #define RTC_IS_24_HOURS 2
 #define ABSENT 0xff                   // a port that nobody drives
 #define SPINS_MAX 100000000           // a counter that stands still is no clock
+#define KHZ_MIN 1000                  // less is no measurement
 
 struct kvm_clock { uint32_t version, pad; uint64_t tsc, ns; uint32_t multiplier; int8_t shift; uint8_t flags, pad2[2]; };
 struct kvm_wall { uint32_t version, seconds, ns; };
 
 static uint64_t tsc_khz, tsc_start, wall_offset_ns;
+const char *clock_source, *clock_wall_source = "none"; // for machine=list
 
 uint64_t clock_ns(void) {
     uint64_t ticks = tsc_read() - tsc_start; // split, so that the product stays below 2^64 for years
@@ -53,7 +55,7 @@ uint64_t clock_wall_offset_ns(void) { return wall_offset_ns; }
 static bool has_kvm_clock(void) {
     uint32_t leaf[4];
     cpuid(LEAF_HYPERVISOR, leaf);
-    return leaf[1] == KVM_SIGNATURE && cpu_has(LEAF_KVM_FEATURES, 0, KVM_FEATURE_CLOCK);
+    return cpu_has(LEAF_FEATURES, 2, 31) && leaf[1] == KVM_SIGNATURE && cpu_has(LEAF_KVM_FEATURES, 0, KVM_FEATURE_CLOCK);
 }
 
 // The page's frame is ring 0's own and stays the hypervisor's to write.
@@ -67,12 +69,14 @@ static const volatile struct kvm_clock *kvm_clock(void) {
 }
 
 static uint64_t khz_from_kvm(void) {
+    if (!has_kvm_clock()) return 0;
     const volatile struct kvm_clock *clock = kvm_clock();
     uint64_t khz = clock->multiplier != 0 ? (1000000ull << 32) / clock->multiplier : 0;
     return clock->shift < 0 ? khz << -clock->shift : khz >> clock->shift;
 }
 
 static uint64_t khz_from_pm_timer(void) {
+    if (machine.pm_timer == 0) return 0;
     uint32_t start = port_read_32((uint16_t)machine.pm_timer), passed = 0;
     uint64_t tsc = tsc_read();
     for (int i = 0; i < SPINS_MAX && passed < PM_TICKS; i++) passed = (port_read_32((uint16_t)machine.pm_timer) - start) & PM_MASK;
@@ -124,6 +128,7 @@ static uint64_t rtc_second_start(void) {
 }
 
 static uint64_t khz_from_rtc(void) {
+    if (!has_rtc()) return 0;
     uint64_t start = rtc_second_start();
     return (rtc_second_start() - start) / 1000;
 }
@@ -142,38 +147,49 @@ static uint64_t rtc_seconds(void) {
 
 // ---- all together
 
-static uint64_t khz_find(void) {
+static uint64_t khz_from_cpu(void) {
     uint32_t leaf[4];
     cpuid(LEAF_TSC, leaf);
-    if (leaf[0] != 0 && leaf[1] != 0 && leaf[2] != 0) return (uint64_t)leaf[2] * leaf[1] / leaf[0] / 1000;
-    if (cpu_has(LEAF_FEATURES, 2, 31)) { // a hypervisor is there
-        cpuid(LEAF_FREQUENCY, leaf);
-        if (leaf[0] != 0) return leaf[0];
-        uint64_t khz = has_kvm_clock() ? khz_from_kvm() : 0;
-        if (khz != 0) return khz;
+    return leaf[0] != 0 && leaf[1] != 0 ? (uint64_t)leaf[2] * leaf[1] / leaf[0] / 1000 : 0;
+}
+
+static uint64_t khz_from_hypervisor(void) {
+    uint32_t leaf[4];
+    cpuid(LEAF_FREQUENCY, leaf);
+    return cpu_has(LEAF_FEATURES, 2, 31) ? leaf[0] : 0;
+}
+
+static void khz_find(void) {
+    static const struct { const char *name; uint64_t (*measure)(void); } sources[] = {
+        { "cpu", khz_from_cpu }, { "hypervisor", khz_from_hypervisor }, { "kvm", khz_from_kvm },
+        { "acpi", khz_from_pm_timer }, { "pit", khz_from_pit }, { "rtc", khz_from_rtc } };
+    for (size_t i = 0; i < sizeof(sources) / sizeof(*sources) && tsc_khz < KHZ_MIN; i++) {
+        clock_source = sources[i].name;
+        tsc_khz = sources[i].measure();
     }
-    uint64_t khz = machine.pm_timer != 0 ? khz_from_pm_timer() : 0;
-    if (khz == 0) khz = khz_from_pit();
-    if (khz == 0 && has_rtc()) khz = khz_from_rtc();
-    return khz;
+}
+
+static uint64_t wall_from_kvm(void) {
+    uintptr_t frame = frame_take();
+    msr_write(MSR_KVM_WALL, frame);    // written once, now: when the hypervisor's own clock was 0
+    const volatile struct kvm_wall *wall = frame_memory(frame);
+    const volatile struct kvm_clock *clock = kvm_clock();
+    uint64_t ticks = tsc_read() - clock->tsc;
+    unsigned __int128 since = (unsigned __int128)(clock->shift < 0 ? ticks >> -clock->shift : ticks << clock->shift) * clock->multiplier;
+    return wall->seconds != 0 ? wall->seconds * 1000000000ull + wall->ns + clock->ns + (uint64_t)(since >> 32) : 0;
 }
 
 static uint64_t wall_find(void) {
-    if (cpu_has(LEAF_FEATURES, 2, 31) && has_kvm_clock()) {
-        uintptr_t frame = frame_take();
-        msr_write(MSR_KVM_WALL, frame);    // written once, now: when the hypervisor's own clock was 0
-        const volatile struct kvm_wall *wall = frame_memory(frame);
-        const volatile struct kvm_clock *clock = kvm_clock();
-        unsigned __int128 since = (unsigned __int128)(clock->shift < 0 ? (tsc_read() - clock->tsc) >> -clock->shift
-                                                                     : (tsc_read() - clock->tsc) << clock->shift) * clock->multiplier;
-        if (wall->seconds != 0) return wall->seconds * 1000000000ull + wall->ns + clock->ns + (uint64_t)(since >> 32);
-    }
+    clock_wall_source = "kvm";
+    uint64_t wall_ns = has_kvm_clock() ? wall_from_kvm() : 0;
+    if (wall_ns != 0) return wall_ns;
+    clock_wall_source = has_rtc() ? "rtc" : "none";
     return has_rtc() ? rtc_seconds() * 1000000000ull : 0;
 }
 
 void clock_start(void) {
-    tsc_khz = khz_find();
-    if (tsc_khz < 1000) die_with("nothing to measure the TSC against; give this machine a PIT, an ACPI timer or a real-time clock");
+    khz_find();
+    if (tsc_khz < KHZ_MIN) die_with("nothing to measure the TSC against; give this machine a PIT, an ACPI timer or a real-time clock");
     tsc_start = tsc_read();
     uint64_t wall_ns = wall_find();
     wall_offset_ns = wall_ns != 0 ? wall_ns - clock_ns() : 0;

@@ -107,6 +107,7 @@ int net_submit(uint32_t operation, struct device_buffer *buffers, size_t count);
 // ---- clock.c ----
 void clock_start(void);                                  // and public_area.clock
 uint64_t clock_ns(void);
+extern const char *clock_source, *clock_wall_source;     // what they were taken from
 uint64_t clock_wall_offset_ns(void);                     // 0: this machine has no wall clock
 
 // ---- power.c ----

@@ -82,21 +82,26 @@ void power_start(void) {
     }
 }
 
+static void soft_off(void) {
+    if (sleep_register != NULL)
+        *sleep_register = (uint8_t)(machine.sleep_type << ACPI_SLEEP_TYPE_SHIFT_REDUCED | ACPI_SLEEP_REDUCED);
+    uint32_t control = machine.pm_control != 0 ? machine.pm_control : ACPI_CONTROL_QEMU;
+    port_write_16((uint16_t)control, (uint16_t)(machine.sleep_type << ACPI_SLEEP_TYPE_SHIFT | ACPI_SLEEP));
+}
+
 static void reset(void) {
     if (reset_register != NULL) *reset_register = machine.reset_value;
     if (machine.reset.is_port) port_write((uint16_t)machine.reset.address, machine.reset_value);
     port_write(RESET_PORT, RESET_ALL);
     port_write(KEYBOARD_COMMAND, KEYBOARD_PULSE_RESET);
+    const struct __attribute__((packed)) { uint16_t limit; uint64_t base; } no_traps = { 0, 0 };
+    __asm__ volatile("lidt %0; int3" : : "m"(no_traps)); // a triple fault
 }
 
 _Noreturn void machine_end(uint32_t status) {
     port_write(EXIT_DEVICE, (uint8_t)status);
-    if (status != SYSTEM_STATUS_REBOOT) {
-        if (sleep_register != NULL)
-            *sleep_register = (uint8_t)(machine.sleep_type << ACPI_SLEEP_TYPE_SHIFT_REDUCED | ACPI_SLEEP_REDUCED);
-        uint32_t control = machine.pm_control != 0 ? machine.pm_control : ACPI_CONTROL_QEMU;
-        port_write_16((uint16_t)control, (uint16_t)(machine.sleep_type << ACPI_SLEEP_TYPE_SHIFT | ACPI_SLEEP));
-    }
-    reset();
+    if (status != SYSTEM_STATUS_REBOOT) soft_off();
+    // Off takes a moment; a reset in between would start the machine again. Without ACPI a reset is the end (Firecracker).
+    if (status == SYSTEM_STATUS_REBOOT || (machine.pm_control == 0 && sleep_register == NULL)) reset();
     for (;;) __asm__ volatile("cli; hlt");
 }

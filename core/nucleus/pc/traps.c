@@ -10,6 +10,7 @@
 // only in its idle loop; but for NMI, which leaves a word for later and nothing else.
 #include "autoconf.h"
 #include "pc.h"
+#include "step.h"
 
 #define ERROR_PRESENT 1
 #define ERROR_WRITE 2
@@ -56,7 +57,7 @@ static void downcall(struct context *context) {
     struct context *called = thread_called(); // of the caller, also when the call switches threads
     *called = *context;
     called->rdi = called->rsi = called->rdx = called->rcx = called->r8 = called->r9 = called->r10 = called->r11 = 0;
-    called->rflags = FLAGS_DOMAIN;
+    called->rflags = FLAGS_DOMAIN | step_flags(context);
     called->rax = (uint64_t)-(int64_t)EINVAL;
     if (number < (uint64_t)(nucleus_calls_end - nucleus_calls))
         called->rax = (uint64_t)nucleus_calls[number](context->rdi, context->rsi, context->rdx, context->r10);
@@ -73,6 +74,17 @@ static void fault_record(const struct context *context) {
     for (uint32_t id = DOMAIN_MONITOR; id < domain_count; id++) fault->anchor[id] = *slot(id, SLOT_SP);
 }
 
+// monitor_busy: on mpk the scheduler, which the monitor waits for.
+static bool has_to_wait(const struct context *context) {
+    return rights_is_monitor(context) || public_writable()->cpu.monitor_busy;
+}
+
+static _Noreturn void step(const struct context *context) {
+    if (has_to_wait(context)) context_enter(context);
+    *thread_interrupted() = *context;
+    thread_upcall(UPCALL_TICK, 1);
+}
+
 static _Noreturn void interrupt(const struct context *context) {
     static uint64_t soon_ns = TICK_SOON_NS;
     bool is_tick = context->vector == VECTOR_TICK;
@@ -83,10 +95,9 @@ static _Noreturn void interrupt(const struct context *context) {
         if (!nucleus_is_idle) nucleus_panic("interrupt in the nucleus at", context->rip);
         context_enter(context);
     }
-    // A tick that finds the monitor at work asks again soon, so that gates need no exit hook; those sections are bounded.
-    // monitor_busy: on mpk the scheduler, which the monitor waits for. Where ring 0 is emulated, an interrupt can take longer than
-    // the shortest wait: without the doubling nothing else would ever run.
-    if (rights_is_monitor(context) || public_writable()->cpu.monitor_busy) {
+    // A tick that finds the monitor at work asks again soon, so that gates need no exit hook; those sections are bounded. Where ring
+    // 0 is emulated, an interrupt can take longer than the shortest wait: without the doubling nothing else would ever run.
+    if (has_to_wait(context)) {
         timer_arm(soon_ns);
         if (soon_ns < TICK_NS) soon_ns *= 2;
         context_enter(context);
@@ -110,6 +121,7 @@ _Noreturn void trap(struct context *context) {
     if ((context->cs & 3) == 0) nucleus_panic("trap in the nucleus; vector and error:", context->vector << 32 | context->error);
     if (context->vector == VECTOR_PF && (context->error & ERROR_PRESENT) == 0 && memory_touch(fault_address_read(), 1))
         context_enter(context);
+    if (context->vector == VECTOR_DB && step_trap(context)) step(context);
     if (context->vector == VECTOR_PF && rights_is_stuck_call(context)) {
         context->vector = VECTOR_SYSCALL;
         context->rip = context->rcx;

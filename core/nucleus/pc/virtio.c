@@ -5,7 +5,7 @@
 //
 // Where to look comes from ACPI (microvm) or from the boot arguments, in Linux's words: virtio_mmio.device=4K@0xd0000000:5
 // (Firecracker; microvm with acpi=off). It reads identification registers and touches nothing else; the boot argument
-// machine=list has the list printed.
+// machine=list has the list printed, and what the clocks were taken from.
 #include "boot_info.h"
 #include "machine.h"
 #include "pc.h"
@@ -74,7 +74,13 @@ static void list_print(void) {
         }
         say("\n");
     }
-    say("MACHINE end\n");
+    say("MACHINE clock rate=");
+    say(clock_source);
+    say(" wall=");
+    say(clock_wall_source);
+    say(" seconds=");
+    say_number((clock_wall_offset_ns() + clock_ns()) / 1000000000, 10);
+    say("\nMACHINE end\n");
 }
 
 void virtio_mmio_find(void) {
