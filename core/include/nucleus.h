@@ -51,7 +51,8 @@ GATE(nucleus) int nucleus_slots_read(uint32_t domain, uint32_t offset, uint64_t 
 // Returns 0, or -EINVAL when [address, +bytes) is not wholly inside one domain's mapped memory.
 GATE(nucleus) int nucleus_memory_read(uintptr_t address, void *out, size_t bytes);
 
-// Ends the system with an exit status (0..255). Does not return.
+// Ends the system with an exit status (0..255). Does not return. pc: without a device that takes the status, SYSTEM_STATUS_REBOOT
+// resets the machine, and any other switches it off.
 GATE(nucleus) int nucleus_shutdown(uint32_t status);
 
 // ---- upcalls: the nucleus enters the monitor at monitor_upcall(kind, argument) on the running thread's stack ----
@@ -61,7 +62,7 @@ enum upcall {
     UPCALL_TICK,    // the timer interrupted a domain; end with nucleus_thread_continue()
     UPCALL_FAULT,   // argument = address of the struct fault that the nucleus left in monitor_fault_record
     UPCALL_STOP,    // somebody outside asks the system to end (host: SIGTERM; pc: power button)
-    UPCALL_REPORT,  // somebody outside asks for the statistics (host: SIGUSR1); ends like a tick
+    UPCALL_REPORT,  // somebody outside asks for the statistics (host: SIGUSR1; pc: NMI); ends like a tick
 };
 
 #endif

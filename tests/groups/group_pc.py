@@ -193,6 +193,15 @@ def reset():
         check("cloister: stopped with status 0" in running.console(), common.tail(running.console()))
 
 
+def large():
+    """Memory above 4 GiB is left alone, and what lies below it is found."""
+    status, lines = boot(folder(PINGPONG), ["exit=thread", "machine=list"], memory_mib=6144)
+    equal("exit status", status, 0)
+    pages = [int(line.split("=")[1]) for line in lines if line.startswith("MACHINE memory pages=")]
+    check(len(pages) == 1 and 1 << 30 < pages[0] * 4096 < 4 << 30, f"{pages} pages")
+    return f"{pages[0] >> 8} MiB used"
+
+
 def idle():
     """A system with nothing to do sleeps: QEMU uses next to no CPU time, which a polling nucleus would use up."""
     with machine(folder("separate")) as running:
@@ -311,6 +320,7 @@ def cases():
     yield ktap.Case("64 MiB of RAM", lambda: comes_up("separate", memory_mib=64), kernel)
     for name, size in SMALLEST_MIB.items():
         yield ktap.Case(f"{size} MiB of RAM on {name}", lambda name=name, size=size: comes_up("separate", machine=name, memory_mib=size), kernel)
+    yield ktap.Case("6 GiB of RAM", large, kernel)
     yield ktap.Case("too little RAM is said", too_small, kernel)
     for name in ("q35", "pc", "microvm"):
         yield ktap.Case(f"{name}: statistics by NMI, end by power button", lambda name=name: outside(name), kernel)

@@ -5,7 +5,7 @@
 //
 // Where to look comes from ACPI (microvm) or from the boot arguments, in Linux's words: virtio_mmio.device=4K@0xd0000000:5
 // (Firecracker; microvm with acpi=off). It reads identification registers and touches nothing else; the boot argument
-// machine=list has the list printed, and what the clocks were taken from.
+// machine=list has the list printed, how much memory there is, and what the clocks were taken from.
 #include "boot_info.h"
 #include "machine.h"
 #include "pc.h"
@@ -74,7 +74,9 @@ static void list_print(void) {
         }
         say("\n");
     }
-    say("MACHINE clock rate=");
+    say("MACHINE memory pages=");
+    say_number(frames_total, 10);
+    say("\nMACHINE clock rate=");
     say(clock_source);
     say(" wall=");
     say(clock_wall_source);
