@@ -5,7 +5,7 @@
 //
 // The monitor passes a submission on to the nucleus only for the domain to which the build assigned the device; the
 // nucleus reads and writes the buffers through its own alias, so a driver can never aim a device outside the heap.
-// Platform pc finds its virtio devices by itself, and serves none yet: docs/pc.md says how a driver will get its registers.
+// Platform pc finds its virtio devices by itself: docs/pc.md says how a driver gets at their registers.
 #ifndef CORE_DEVICE_H
 #define CORE_DEVICE_H
 

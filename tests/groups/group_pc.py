@@ -30,9 +30,9 @@ from pc_common import PINGPONG, boot, folder, has_line, machine
 STATUS_UNUSABLE = 69
 PRIVILEGED_LINES_MAX = 3000
 STORM_CALLS = 1_000_000
-# Little more than the least RAM with which separate comes up, before there are drivers and services for pc: 2.75 MiB on q35, 2.4 on
-# microvm, where no BIOS takes any.
-SMALLEST_MIB = {"q35": 3, "microvm": 2.5}
+# Little more than the least RAM with which separate comes up and kv waits for clients, without a network device: on q35 the BIOS
+# runs over an image that lies too near to the end of memory.
+SMALLEST_MIB = {"q35": 4, "microvm": 3}
 CPU_MODELS = ("qemu64", "kvm64", "core2duo", "Nehalem", "Opteron_G1", "max,-smep,-smap,-umip,-pdpe1gb,-fsgsbase,-xsave,-rdrand,-pku")
 
 
@@ -54,7 +54,7 @@ def built(config, platform="pc"):
         return system.build(config, out=system.out_folder(), platform=platform)
     except system.Failure as failure:
         if platform == "pc" and "does not take" in str(failure) and config not in ("monolith", "separate", PINGPONG):
-            raise ktap.Skip("it places components that pc cannot have before it has a network driver") from failure
+            raise ktap.Skip("its file cannot be built for pc: " + next(line for line in str(failure).splitlines() if "does not take" in line)) from failure
         raise
 
 
@@ -112,7 +112,7 @@ def ring_0_lines():
     folders = sorted(glob.glob(os.path.join(system.out_folder(), "obj", "core-pc-mpk-*", "nucleus")), key=os.path.getmtime)
     check(where and folders, "no objects of the nucleus")
     code, everything = privileged.lines(folders[-1])
-    check(1000 < code < everything < PRIVILEGED_LINES_MAX, f"{code} lines of code, {everything} with comments")
+    check(1000 < code < min(everything, PRIVILEGED_LINES_MAX), f"{code} lines of code, {everything} with comments")
     return f"{code} lines of code, {everything} with comments"
 
 
@@ -303,7 +303,7 @@ def cases():
     kernel = skip["kernel"]
     yield ktap.Case("headers: PVH note and multiboot2, no multiboot1", headers)
     yield ktap.Case("firecracker.json", firecracker)
-    yield ktap.Case(f"ring 0 has fewer than {PRIVILEGED_LINES_MAX} lines", ring_0_lines)
+    yield ktap.Case(f"ring 0 has fewer than {PRIVILEGED_LINES_MAX} lines of code", ring_0_lines)
     yield ktap.Case("objects are those of host: pingpong", lambda: same_objects(PINGPONG))
     for name in sorted(os.path.basename(path).removesuffix("_defconfig") for path in glob.glob(os.path.join(system.ROOT, "configs", "*_defconfig"))):
         yield ktap.Case(f"objects are those of host: {name}", lambda name=name: same_objects(name))
