@@ -44,6 +44,14 @@ def declares(headers, name):
     return False
 
 
+READING = "monitor_reading_"  # and a domain's name: the resume stub of the phase in the monitor that reads its list
+
+
+def reading_pkru(monitor_pkru, pkey):
+    """The rights of that phase of a GATE_GIVES gate: the monitor's, and the giver's key to read."""
+    return monitor_pkru & ~(3 << 2 * pkey) | 2 << 2 * pkey
+
+
 @dataclass
 class Component:
     name: str
@@ -409,6 +417,9 @@ class Plan:
                 seen.add(self.providers[name])
                 wanted += self.archives[self.providers[name]].undefined
         return sorted(out - {component.name})
+
+    def gives(self, domain):
+        return self.mpk and any(edge.kind == "GIVES" and edge.callee is domain for edge in self.edges)
 
     def kind(self, function, provider):
         if provider is self.nucleus:

@@ -86,6 +86,7 @@ class Image:
         names = {name: plan.target(domain, name) for name in sorted(domain.imports | domain.local)}
         if probe:
             names["domain_probe"] = f"probe_{domain.name}__impl"
+        names["domain_gives"] = f"gives_{domain.name}"           # shared-heap/client_pass.c
         objects.rename(part, part, names, self.out)
         objects.run(["ld", "-r", "-o", f"{domain.name}.whole.o", part], self.out)
 
@@ -108,7 +109,7 @@ class Image:
                 wanted = set().union(*(s.undefined for s in others), self.gate_symbols.undefined)
                 wanted |= {"nucleus_start"} if domain.id == 0 else set()
             else:
-                wanted = {e.entry for e in self.plan.edges if e.callee is domain} | {f"slot_{domain.name}"}
+                wanted = {e.entry for e in self.plan.edges if e.callee is domain} | {f"slot_{domain.name}", f"gives_{domain.name}"}
                 if not self.plan.mpk:
                     wanted |= {self.plan.target(self.plan.monitor.domain, name) for name in self.plan.monitor.domain.imports}
             objects.keep_global(f"{domain.name}.whole.o", f"{domain.name}.o", wanted & whole[domain.name].defined, self.out)

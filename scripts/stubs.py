@@ -96,7 +96,7 @@ def caller_stub(function, label):
 def callee_stub(function, body):
     name = f"{function.name}__gate"
     result = "struct gate_gives" if function.gives else function.result
-    fail = "return (struct gate_gives){-EFAULT, NULL};" if function.gives else "return -EFAULT;"
+    fail = "return (struct gate_gives){-EFAULT, 0};" if function.gives else "return -EFAULT;"
     lines = [function.declaration(name, result) + ";", function.declaration(name, result) + " {"]
     lines += list(sizes(function))
     changed = {}
@@ -204,7 +204,7 @@ def domain_source(plan, domain):
             needed.append(function.declaration(target, f"extern {function.result}") + ";")
             body += unlocked(function, component, target)
     includes = [f'#include "{header}"' for header in headers]
-    gives = ["struct gate_gives { int64_t value; void *list; };", "void *memcpy(void *, const void *, size_t);",
+    gives = ["struct gate_gives { int64_t value; uint64_t count; };", "void *memcpy(void *, const void *, size_t);",
              "void xheap_pass_publish(void);", ""]
     return HEAD.format(name=domain.name) + "\n".join(includes + [""] + gives + needed + body) + "\n"
 

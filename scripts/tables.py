@@ -8,6 +8,7 @@ Invariant: nothing is decided here; index = id everywhere.
 import ast
 import operator
 
+import gategen
 from prototypes import GateError
 
 EDGE_LABELS = ("ret", "unw", "end")
@@ -48,10 +49,14 @@ def gates_source(plan):
         values = [edge.label, edge.caller.name, edge.callee.name, edge.entry, edge.id, len(edge.function.parameters),
                   2 if edge.function.gives else 1, edge.ctok, edge.ktok, edge.mtok, f"{edge.caller.pkru:#x}", f"{edge.callee.pkru:#x}",
                   edge.caller.id, edge.callee.id]
+        if edge.kind == "GIVES":
+            values.append(f"{gategen.reading_pkru(monitor.pkru, edge.callee.pkey):#x}")
         lines.append(f"    GATE_{edge.kind} " + ", ".join(str(value) for value in values))
     if plan.mpk:
         for domain in plan.domains[1:]:
-            lines.append(f"    RESUME_STUB {domain.name}, {domain.pkru:#x}")
+            lines.append(f"    RESUME_STUB {domain.name}, {domain.name}, {domain.pkru:#x}")
+            if plan.gives(domain):
+                lines.append(f"    RESUME_STUB {gategen.READING}{domain.name}, monitor, {gategen.reading_pkru(monitor.pkru, domain.pkey):#x}")
     if manifest["floor"]:
         floor = getattr(plan, "floor_domain", None)
         lines += [f"#define FLOOR_PKRU {(floor or monitor).pkru:#x}", '#include "floor.S"']
@@ -64,6 +69,7 @@ def domain_row(plan, domain):
     heap = (domain.heap_kib * 1024 + 4095) // 4096 * 4096
     heap_start = plan.map["HEAPS_BASE"] + domain.id * plan.map["HEAP_AREA_BYTES"]
     resume = f"(uintptr_t)resume_{name}, (uintptr_t)resume_{name}_end" if plan.mpk and domain.id else "0, 0"
+    resume += f", (uintptr_t)resume_{gategen.READING}{name}" if plan.gives(domain) else ", 0"
 
     def pair(kind):
         return f"(uintptr_t)image_{kind}_{name}, (uintptr_t)image_{kind}_{name}_bytes"
@@ -78,6 +84,7 @@ def tables_source(plan, gate_symbols, for_monitor):
     for domain in plan.domains:
         kinds = [f"image_{kind}_{domain.name}{suffix}[]" for kind in ("text", "rodata", "data", "pristine", "persist") for suffix in ("", "_bytes")]
         resume = [f"resume_{domain.name}[]", f"resume_{domain.name}_end[]"] if plan.mpk and domain.id else []
+        resume += [f"resume_{gategen.READING}{domain.name}[]"] if plan.gives(domain) else []
         out.append(f"extern char {', '.join(kinds + resume)};")
     out += ["const struct domain domain_table[] = {"] + [domain_row(plan, d) for d in plan.domains] + ["};"]
     out.append("const uint32_t domain_count = sizeof domain_table / sizeof domain_table[0];")

@@ -19,6 +19,7 @@ import sys
 
 from elftools.elf.elffile import ELFFile
 
+import gategen
 import objects
 from symbols import readable
 
@@ -173,15 +174,23 @@ class Verifier:
             if half != "supervisor" and not gate.startswith(("gate_floor", "gate_wrpkru")):
                 self.check_site(address, gate, half)
 
+    def reading(self, giver):
+        """The monitor's rights, and that domain's memory to read."""
+        rows = {d["name"]: d for d in self.audit["domains"]}
+        return gategen.reading_pkru(int(rows["monitor"]["pkru"], 16), rows[giver]["pkey"])
+
     def expected(self, gate, half):
         """The PKRU that a site may load, and whether a token must follow."""
         pkru = {d["name"]: int(d["pkru"], 16) for d in self.audit["domains"]}
         edge = next((e for e in self.audit["edges"] if e["label"] == gate), None)
         if edge:
             domain = {"w1": edge["callee"], "w2": edge["caller"], "wm": "monitor"}[half]
-            return pkru[domain], edge["kind"] != "light"
+            reads = half == "wm" and edge["kind"] == "gives"
+            return self.reading(edge["callee"]) if reads else pkru[domain], edge["kind"] != "light"
         if gate.startswith("resume_"):
-            return pkru[gate[len("resume_"):]], True
+            whose = gate[len("resume_"):]
+            giver = whose.removeprefix(gategen.READING)
+            return (pkru[whose], True) if giver == whose else (self.reading(giver), True)
         if gate == "nucleus_signal_entry":
             return pkru["nucleus"], True
         return None, True

@@ -86,17 +86,18 @@ void *xheap_alloc(size_t bytes) {
     return object;
 }
 
-// Half of a full cache goes back; the list of their addresses lies in the first of them.
+_Static_assert(GRANULES < 1 << XHEAP_DRAIN_BITS && 3 * XHEAP_DRAIN_BITS <= 64, "three granules in a word");
+_Static_assert(XHEAP_DRAIN_BATCH <= CACHE_MAX, "a full cache holds a batch");
+
+// A part of a full cache goes back.
 static void drain(struct cache *cache) {
-    uint64_t *list = cache->object[cache->count - 1];
-    uint64_t taken[XHEAP_BATCH];
-    for (uint32_t i = 0; i < XHEAP_BATCH; i++) {
-        void *object = cache->object[--cache->count];
-        unmark(granule_of(object));
-        taken[i] = (uint64_t)object;
+    uint64_t words[XHEAP_DRAIN_WORDS] = {0};
+    for (uint32_t i = 0; i < XHEAP_DRAIN_BATCH; i++) {
+        uint32_t granule = granule_of(cache->object[--cache->count]);
+        unmark(granule);
+        words[i / 3] |= (uint64_t)(granule + 1) << i % 3 * XHEAP_DRAIN_BITS;
     }
-    memcpy(list, taken, sizeof taken);
-    int error = xheap_drain((uint64_t)list, XHEAP_BATCH);
+    int error = xheap_drain(words[0], words[1], words[2], words[3], words[4], words[5]);
     (void)error; // the monitor takes back what is ours; another owner's object never gets into the cache
 }
 

@@ -8,7 +8,6 @@
 // Invariant: a granule's entry has an owner exactly while it is the first granule of an object that some domain holds;
 // free objects are on the list of their class. It does not shrink: a chunk keeps its class for ever.
 #include "monitor.h"
-#include "private_copy.h"
 #include "string.h"
 #include "xheap.h"
 
@@ -28,7 +27,7 @@ uint64_t xheap_charged_bytes(uint32_t domain) { return charged_bytes[domain]; }
 
 // gates: core/gates/frame_asm.h
 _Static_assert(__builtin_offsetof(struct xheap_owner, owner) == 6 && sizeof(struct xheap_owner) == 8, "frame_asm.h");
-_Static_assert(__builtin_offsetof(struct give_list, object) == 8, "give.S");
+_Static_assert(__builtin_offsetof(struct give_list, object) == 8 && __builtin_offsetof(struct public, given) == 2968, "give.S, frame_asm.h");
 
 static struct xheap_owner *table(uint32_t granule) { return (struct xheap_owner *)(uintptr_t)&owner_table[granule]; }
 
@@ -66,24 +65,27 @@ int xheap_refill(uint32_t size_class, uint32_t count) {
     return done ? (int)done : -ENOMEM;
 }
 
-int xheap_drain(uint64_t list, uint32_t count) {
-    uint32_t caller = monitor_caller(), done = 0;
-    if (!count || count > XHEAP_BATCH || xheap_owner_of((void *)list, count * 8) != caller) return -EINVAL;
-    uint64_t addresses[XHEAP_BATCH];
-    private_copy(addresses, (void *)list, count * sizeof *addresses);
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t offset = addresses[i] - ARENA_BASE;
-        if (offset >= ARENA_BYTES || offset % XHEAP_GRANULE_BYTES) continue;
-        uint32_t granule = (uint32_t)(offset / XHEAP_GRANULE_BYTES);
-        struct xheap_owner *entry = table(granule);
-        if (entry->owner != caller) continue;
-        uint32_t size_class = chunk_class[offset / XHEAP_CHUNK_BYTES] - 1u;
-        entry->owner = 0;
-        entry->generation++;
-        charged_bytes[charged[granule]] -= XHEAP_GRANULE_BYTES << size_class;
-        next_free[granule] = free_head[size_class];
-        free_head[size_class] = granule + 1;
-        done++;
+// Takes granule back from caller; false when it is not the first of an object of its.
+static bool take_back(uint32_t caller, uint32_t granule) {
+    if (granule >= GRANULES || owner_table[granule].owner != caller) return false;
+    struct xheap_owner *entry = table(granule);
+    uint32_t size_class = chunk_class[granule / (XHEAP_CHUNK_BYTES / XHEAP_GRANULE_BYTES)] - 1u;
+    entry->owner = 0;
+    entry->generation++;
+    charged_bytes[charged[granule]] -= XHEAP_GRANULE_BYTES << size_class;
+    next_free[granule] = free_head[size_class];
+    free_head[size_class] = granule + 1;
+    return true;
+}
+
+int xheap_drain(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f) {
+    uint32_t caller = monitor_caller(), named = 0, done = 0;
+    const uint64_t words[XHEAP_DRAIN_WORDS] = {a, b, c, d, e, f};
+    for (uint32_t i = 0; i < XHEAP_DRAIN_BATCH; i++) {
+        uint32_t number = words[i / 3] >> i % 3 * XHEAP_DRAIN_BITS & ((1u << XHEAP_DRAIN_BITS) - 1);
+        if (!number) continue;
+        named++;
+        done += take_back(caller, number - 1);
     }
-    return done == count ? (int)done : -EPERM;
+    return done == named ? (int)done : -EPERM;
 }

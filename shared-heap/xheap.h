@@ -29,7 +29,10 @@
 #define XHEAP_CHUNK_BYTES 65536
 #define XHEAP_OBJECT_MAX 65536
 #define XHEAP_CLASSES 9        // 256 << 0 .. 256 << 8
-#define XHEAP_BATCH 32         // objects per refill or drain
+#define XHEAP_BATCH 32         // objects per refill
+#define XHEAP_DRAIN_BITS 20    // of a granule's number + 1
+#define XHEAP_DRAIN_WORDS 6
+#define XHEAP_DRAIN_BATCH (3 * XHEAP_DRAIN_WORDS) // objects per drain
 
 struct xheap_owner {           // owner table entry, 8 bytes, one per granule; owner 0 = not an object's first granule
     uint32_t generation;       // changes at refill, drain and give
@@ -85,11 +88,11 @@ int xheap_pass(void *object);
 // Valid until this thread's next GATE_GIVES call.
 void *xheap_take(unsigned index);
 
-// For generated code round GATE_GIVES functions. open: before the body. Then one of: export (entered by a gate: the list,
-// in the heap, that the gate hands to the monitor; NULL when nothing was passed), or publish (called inside one domain:
-// what was passed can be taken). accept: in the caller, after the gate.
+// For generated code round GATE_GIVES functions. open: before the body. Then one of: export (entered by a gate: lays the list
+// where the gate's phase in the monitor reads it; returns how many objects were passed), or publish (called inside one
+// domain: what was passed can be taken). accept: in the caller, after the gate.
 void xheap_pass_open(void);
-void *xheap_pass_export(void);
+uint64_t xheap_pass_export(void);
 void xheap_pass_publish(void);
 void xheap_pass_accept(void);
 
@@ -99,10 +102,10 @@ xheap_handle_t xheap_handle(const void *object);
 void *xheap_resolve(xheap_handle_t handle);
 
 // The monitor's side. refill: count (1..XHEAP_BATCH) zeroed objects of class, through the thread's give list on
-// key 15; returns how many, or -ENOMEM, -EINVAL. drain: list is the address of an own object whose first words are the
-// addresses of count own objects (it may name itself; a number, since the object ends here and is not lent); returns
-// how many were taken back, -EINVAL for a count or list out of range, -EPERM when some were not the caller's.
+// key 15; returns how many, or -ENOMEM, -EINVAL. drain: takes back own objects; each word names up to three, as granule + 1
+// in XHEAP_DRAIN_BITS bits, 0 for none. In registers, since a list in the heap could be another domain's by the time that it is
+// read. Returns how many were taken back; -EPERM when some were not the caller's.
 GATE(monitor) int xheap_refill(uint32_t size_class, uint32_t count);
-GATE(monitor) int xheap_drain(uint64_t list, uint32_t count);
+GATE(monitor) int xheap_drain(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f);
 
 #endif

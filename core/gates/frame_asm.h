@@ -21,7 +21,7 @@
 #define FRAME_RETURN 64
 #define OWNER_GENERATION 0     // offsets in struct xheap_owner; shared-heap/monitor_table.c asserts them
 #define OWNER_DOMAIN 6
-#define GIVE_LIST_BYTES (8 + 8 * 64)
+#define GIVEN_BASE (PUBLIC_BASE + 2968) // public_area.given
 #define ERROR_PERM 1
 
 // FRAME_SAVE, then the cookie into r11, then FRAME_PUBLISH: "A is suspended on this edge" (registers, previous anchor,

@@ -9,10 +9,10 @@
 #include "give.S"
 
 // Ring 0 resumes a domain by itself (resume_pc_mpk.S), so that there is no stub to attack.
-.macro RESUME_STUB name pkru
-    .globl resume_\name, resume_\name\()_end
-resume_\name:
-resume_\name\()_end:
+.macro RESUME_STUB label name pkru
+    .globl resume_\label, resume_\label\()_end
+resume_\label:
+resume_\label\()_end:
 .endm
 
     .text

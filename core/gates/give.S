@@ -4,7 +4,10 @@
 // give.S - full gates on whose way the owner of a shared-heap object changes, under the monitor's rights.
 //
 // GATE_GIVE:  the first argument is an object; it is B's before B runs. A -> M -> B, and back like the full gate.
-// GATE_GIVES: B returns (rax result, rdx list of objects in the heap or 0); they are A's before A goes on. A -> B -> M -> A.
+// GATE_GIVES: B returns (rax result, rdx how many objects it gives); they are A's before A goes on. A -> B -> M -> A.
+// Their addresses lie in B's own memory, gives_<B>, a list per thread. There the phase in M may read, by a key of B that is
+// write-disabled instead of denied: a list in the heap could be another domain's by the time that M reads it (that was
+// done as well: a third domain had B's own objects given away).
 // Why in the gate: the owner table lies on key 15, readable by all, so that a third domain never checks a stale owner;
 // only PKRU_M can write it. The phase in M uses no stack and no memory but the table, the list and M's slots.
 // Three tokens an edge, one per pair of domains (domain.h: TOKEN_*). With one for all, A could jump over the phase in M
@@ -18,11 +21,11 @@
 #define MONITOR_TOKEN_EDGE 2
 
 // FROM: before a phase in M.  LIVE: r11 = token, ecx = edx = 0.  Leaves ZF = token matches, rax = 0.
-.macro ENTER_MONITOR site mtok
-    mov  $GATE_PKRU_MONITOR, %eax
+.macro ENTER_MONITOR site mtok mpkru=GATE_PKRU_MONITOR
+    mov  $\mpkru, %eax
 \site:
     wrpkru
-    cmp  $GATE_PKRU_MONITOR, %eax
+    cmp  $\mpkru, %eax
     jne  gate_die
     mov  $0, %eax
     cmp  SLOT(monitor, TOKENS+8*\mtok), %r11
@@ -90,7 +93,7 @@
 \label\()_end:
 .endm
 
-.macro GATE_GIVES label caller callee entry id arity results ctok ktok mtok cpkru kpkru cid kid
+.macro GATE_GIVES label caller callee entry id arity results ctok ktok mtok cpkru kpkru cid kid mpkru
     .balign 64
     .globl \label
 // FROM: A, malice.  LIVE: arguments.  PKRU: A.
@@ -101,34 +104,34 @@
     mov  SLOT(\caller, TOKENS+8*\ctok), %r11
     COUNT \caller \ctok
     ENTER_CALLEE \label \callee \entry \id \arity \ktok \kpkru
-// FROM: B's return, malice.  LIVE: rax = result, rdx = list.  PKRU: B.
+// FROM: B's return, malice.  LIVE: rax = result, rdx = count.  PKRU: B.
 \label\()_ret:
     mov  SLOT(\callee, TOKENS+8*(\ktok+TOKEN_MONITOR)), %r11
     mov  %rax, %r8
     mov  %rdx, %r9
     xor  %ecx, %ecx
     xor  %edx, %edx
-// FROM: above, malice at the WRPKRU.  PKRU: M from here to w2.  RSP is B's or the enemy's and not used.
-    ENTER_MONITOR \label\()_wm, (\mtok+MONITOR_TOKEN_CALLEE)
+// FROM: above, malice at the WRPKRU.  PKRU: M, and B's key to read, from here to w2.  RSP is B's or the enemy's and not used.
+    ENTER_MONITOR \label\()_wm, (\mtok+MONITOR_TOKEN_CALLEE), \mpkru
     cmovne %rax, %r8
     cmovne %rax, %r9
     mov  SLOT(monitor, GIVEN), %r10           // the running thread's list on key 15
     movl $0, (%r10)
-    movabs $ARENA_BASE, %r15
-    mov  %r9, %r12
-    sub  %r15, %r12
-    cmp  $(ARENA_BYTES - GIVE_LIST_BYTES), %r12
-    ja   \label\()_moved                      // no list, or not in the heap
-    mov  (%r9), %r12d                         // read once: the heap can change under us
-    cmp  $64, %r12d
+    cmp  $64, %r9
     ja   \label\()_moved
-    mov  %r12d, (%r10)
+    mov  %r9, %r12
+    mov  %r9d, (%r10)
+    movabs $GIVEN_BASE, %rbx
+    lea  gives_\callee(%rip), %r9             // B's list of this thread: as far into gives_<B> as r10 is into GIVEN_BASE
+    add  %r10, %r9
+    sub  %rbx, %r9
+    movabs $ARENA_BASE, %r15
     xor  %r13d, %r13d
     lea  owner_table(%rip), %r14
 \label\()_each:
     cmp  %r12, %r13
     jae  \label\()_moved
-    mov  8(%r9,%r13,8), %rbx                  // read once
+    mov  8(%r9,%r13,8), %rbx                  // read once: another thread of B can write it
     mov  %rbx, %rbp
     GRANULE_OF %rbp %r15
     GRANULE_CHECK %rbp \label\()_skip

@@ -3,20 +3,21 @@
 
 // resume_host.S - where interrupted code gets its registers and rights back, and where signals enter the nucleus (host).
 //
-// RESUME_STUB: one per domain. The nucleus wrote {rdx, rcx, rax, r11, iretq frame} and a fresh nonce into the domain's
+// RESUME_STUB: one per domain, and one of the monitor's per domain that gives: its phase in a GATE_GIVES gate goes on with
+// the rights to read that domain's list. The nucleus wrote {rdx, rcx, rax, r11, iretq frame} and a fresh nonce into the domain's
 // slots; every other register is loaded already. Value check alone was an escape: RSP must come from the domain's page.
 // nucleus_signal_entry: a half gate; the kernel starts handlers with key 0 only, the nucleus needs key 15 as well.
 
-.macro RESUME_STUB name pkru
+.macro RESUME_STUB label name pkru
     .balign 64
-    .globl resume_\name, resume_\name\()_end
+    .globl resume_\label, resume_\label\()_end
 // FROM: nucleus_exit_stub, malice.  LIVE: r11 = nonce; rbx rbp rsi rdi r8-r10 r12-r15 are already the domain's.
 // PKRU: N.  IRQ: a signal anywhere in the stub starts it again from the nucleus's saved copy.
-resume_\name:
+resume_\label:
     xor  %ecx, %ecx
     xor  %edx, %edx
     mov  $\pkru, %eax
-resume_\name\()_w:
+resume_\label\()_w:
     wrpkru
     cmp  $\pkru, %eax
     jne  gate_die
@@ -32,7 +33,7 @@ resume_\name\()_w:
     pop  %rax
     pop  %r11
     iretq                                     // the true point at which the domain goes on
-resume_\name\()_end:
+resume_\label\()_end:
 .endm
 
 .macro SIGNAL_ENTRY

@@ -10,6 +10,7 @@
 
 #include <stdint.h>
 #include <stddef.h>
+#include "address_map_asm.h"
 
 struct domain {
     const char *name;
@@ -24,6 +25,7 @@ struct domain {
     uintptr_t heap_start, heap_bytes;       // private heap; bytes may be 0
     uint32_t stack_bytes;                   // per thread, below STACK_STRIDE - PAGE_BYTES
     uintptr_t resume, resume_end;           // its resume stub; 0 on backend none
+    uintptr_t resume_reading;               // the monitor's while it reads this domain's list, as long as the other; 0: it gives nothing
 };
 
 // The tokens of a give edge, one per pair of domains, from the edge's first index: nobody may know the one by which the
@@ -49,6 +51,21 @@ struct device {
 
 extern const struct domain domain_table[];
 extern const uint32_t domain_count;
+
+// Which domain's memory the monitor may read by pkru: that of the giver in the phase of a GATE_GIVES gate (core/gates/give.S);
+// 0 when these are not such rights.
+static inline uint32_t domain_read_by_monitor(uint32_t pkru) {
+    for (uint32_t d = DOMAIN_FIRST; d < domain_count; d++)
+        if (domain_table[d].resume_reading && (domain_table[DOMAIN_MONITOR].pkru ^ pkru) == 3u << 2 * domain_table[d].pkey) return d;
+    return 0;
+}
+
+// Whose rights pkru is, among the domains from first on; domain_count when nobody's: an attacker on its way to gate_die.
+static inline uint32_t domain_of_rights(uint32_t pkru, uint32_t first) {
+    for (uint32_t d = first; d < domain_count; d++)
+        if (domain_table[d].pkru == pkru) return d;
+    return domain_read_by_monitor(pkru) ? DOMAIN_MONITOR : domain_count;
+}
 extern const struct edge edge_table[];      // index = edge id
 extern const uint32_t edge_count;
 extern const struct device device_table[];          // index = device id, fixed by enum device_id in device.h

@@ -67,9 +67,7 @@ void rights_tokens(void) {
 
 uint32_t rights_domain(uint32_t pkru, uint64_t rip) {
     if (rip == (uint64_t)gate_die) return domain_count; // the rights there are the victim's, even the nucleus's
-    for (uint32_t d = 0; d < domain_count; d++)
-        if (domain_table[d].pkru == pkru) return d;
-    return domain_count; // no domain's: only an attacker on its way to gate_die has it
+    return domain_of_rights(pkru, DOMAIN_NUCLEUS);
 }
 
 bool rights_in_monitor(uint32_t domain) { return domain == DOMAIN_MONITOR || public_area.cpu.monitor_busy; }
@@ -92,7 +90,8 @@ void rights_resume(struct context *context) {
     page[8] = context->ss;
     context->nonce = random_word() | 1;
     *slot(context->domain, SLOT_NONCE) = context->nonce;
-    context->stub = domain->resume;
+    uint32_t giver = context->domain == DOMAIN_MONITOR ? domain_read_by_monitor(context->pkru) : 0;
+    context->stub = giver ? domain_table[giver].resume_reading : domain->resume;
     context->selector = 1;
 }
 

@@ -130,9 +130,10 @@ static bool in_stub(const struct sigcontext *m, uint32_t domain) {
     if (rip >= (uint64_t)nucleus_exit_stub && rip < (uint64_t)nucleus_exit_stub_end)
         return domain == DOMAIN_NUCLEUS || !xsave_pkru_offset;
     const struct domain *target = &domain_table[nucleus_target->domain];
-    if (!target->resume || rip < target->resume || rip >= target->resume_end) return false;
-    if (rip == target->resume_end - IRETQ_BYTES) return domain == nucleus_target->domain;
-    return nucleus_target->stub && m->r11 == nucleus_target->nonce && (domain == DOMAIN_NUCLEUS || domain == nucleus_target->domain);
+    uint64_t stub = nucleus_target->stub, bytes = target->resume_end - target->resume;
+    if (!stub || rip < stub || rip >= stub + bytes) return false;
+    if (rip == stub + bytes - IRETQ_BYTES) return domain == nucleus_target->domain;
+    return m->r11 == nucleus_target->nonce && (domain == DOMAIN_NUCLEUS || domain == nucleus_target->domain);
 }
 
 static void tick(struct ucontext *frame, struct context *context, uint64_t kind, uint64_t argument) {

@@ -14,14 +14,9 @@ uint64_t rights_cr4(void) {
     return CR4_PKE;
 }
 
-// domain_count when the rights are nobody's: an attacker on its way to gate_die.
-uint32_t rights_domain(const struct context *context) {
-    for (uint32_t id = DOMAIN_MONITOR; id < domain_count; id++)
-        if (domain_table[id].pkru == context->pkru) return id;
-    return domain_count;
-}
+uint32_t rights_domain(const struct context *context) { return domain_of_rights((uint32_t)context->pkru, DOMAIN_MONITOR); }
 
-bool rights_is_monitor(const struct context *context) { return context->pkru == domain_table[DOMAIN_MONITOR].pkru; }
+bool rights_is_monitor(const struct context *context) { return rights_domain(context) == DOMAIN_MONITOR; }
 
 // The gates hold its rights; a byte would say nothing more.
 void rights_enter_monitor(bool is_entered) { (void)is_entered; }
