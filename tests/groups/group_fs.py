@@ -21,7 +21,7 @@ LEAST_CHECKS = 110
 FILES_KIB = 65536             # domains/fs/Kconfig: the default
 IDLE_KIB_MAX = 16384          # what the domains' memory may take before anybody uses a file
 # struct domain (core/include/domain.h): name, key and rights, four pairs, slots, the pairs data, pristine, persist, heap, ...
-DOMAIN_ROW = struct.Struct("<QII4QQ2Q2Q2Q2QI4x2Q")
+DOMAIN_ROW = struct.Struct("<QII4QQ2Q2Q2Q2QI4x3Q")
 
 
 def variant(name, settings=""):
