@@ -23,6 +23,7 @@
 #include "string.h"
 #include "xheap.h"
 #include "lwip/etharp.h"
+#include "lwip/inet_chksum.h"
 #include "lwip/netif.h"
 #include "lwip/priv/tcp_priv.h"
 #include "netif/ethernet.h"
@@ -293,10 +294,9 @@ uint16_t link_segment_bytes(uint16_t mss) {
     return is_cut && mss >= GSO_MSS_MIN ? (uint16_t)(GSO_BYTES_MAX - GSO_BYTES_MAX % mss) : mss;
 }
 
-// Has the device cut a frame that is larger than the link allows. False when it is not one of ours.
-static bool offload_segmentation(struct netdev_frame *descriptor, const uint8_t *header) {
+// Has the device cut a frame of flow that is larger than the link allows. False when it must not be cut.
+static bool offload_segmentation(struct netdev_frame *descriptor, const uint8_t *header, const struct flow *flow) {
     const uint32_t start = descriptor->csum_start;
-    const struct flow *flow = flow_find(header + ETHERNET_BYTES, HEADERS_BYTES_MIN - ETHERNET_BYTES, true);
     if (flow == NULL || descriptor->flags == 0 || flow->mss >= flow->segment_bytes)
         return false;
     descriptor->gso_type = NETDEV_GSO_TCPV4;
@@ -305,9 +305,60 @@ static bool offload_segmentation(struct netdev_frame *descriptor, const uint8_t 
     return true;
 }
 
+// A frame that is larger than the link allows, and what of it is to be sent.
+struct large_frame {
+    const struct flow *flow;         // NULL when it is of no connection
+    uint32_t header_bytes;
+    uint32_t skipped_bytes;          // behind the headers: left out
+    uint8_t header[HEADER_BYTES_MAX]; // when some are: in place of those that lwIP made
+};
+
+// lwIP keeps a segment until all of it is acknowledged, and sends it again from its first byte. Of one that the device
+// cut, the peer may have the first part: sent whole each time, on a path that loses the tail of each burst, it would lose
+// the same tail until the connection times out. So what the peer has is left out. The checksum of TCP is the device's:
+// it cuts only what it sums.
+static void large_frame_describe(struct large_frame *large, const struct pbuf *pbuf) {
+    const uint8_t *header = pbuf->payload, *ip = header + ETHERNET_BYTES;
+    large->skipped_bytes = 0;
+    large->flow = pbuf->len < HEADERS_BYTES_MIN ? NULL : flow_find(ip, pbuf->len - ETHERNET_BYTES, true);
+    if (large->flow == NULL)
+        return;
+    const uint32_t ip_bytes = (ip[0] & 15u) * 4;
+    large->header_bytes = ETHERNET_BYTES + ip_bytes + (ip[ip_bytes + 12] >> 4) * 4u;
+    if (large->header_bytes > pbuf->len || large->header_bytes > HEADER_BYTES_MAX)
+        return;
+    uint32_t sequence;
+    memcpy(&sequence, ip + ip_bytes + 4, sizeof(sequence));
+    // Wraps when the first byte is not acknowledged, and is too large as well when all are: a copy that waited for an
+    // address, and goes as it is.
+    const uint32_t known_bytes = large->flow->pcb->lastack - lwip_ntohl(sequence);
+    if (known_bytes == 0 || known_bytes > pbuf->tot_len - large->header_bytes)
+        return;
+    large->skipped_bytes = known_bytes;
+    uint8_t *new_ip = large->header + ETHERNET_BYTES;
+    memcpy(large->header, header, large->header_bytes);
+    sequence = lwip_htonl(large->flow->pcb->lastack);
+    memcpy(new_ip + ip_bytes + 4, &sequence, sizeof(sequence));
+    const uint16_t length = lwip_htons((uint16_t)(pbuf->tot_len - known_bytes - ETHERNET_BYTES)), none = 0;
+    memcpy(new_ip + 2, &length, sizeof(length));
+    memcpy(new_ip + 10, &none, sizeof(none));
+    const uint16_t sum = inet_chksum(new_ip, (u16_t)ip_bytes);
+    memcpy(new_ip + 10, &sum, sizeof(sum));
+}
+
 // lwIP's linkoutput. ERR_MEM makes TCP keep the segment; link_flush() has it sent later.
 static err_t link_output(struct netif *netif, struct pbuf *pbuf) {
-    const uint32_t bytes = pbuf->tot_len;
+    const uint32_t link_bytes = ETHERNET_BYTES + (uint32_t)netif->mtu;
+    const uint8_t *header = pbuf->payload;
+    uint32_t bytes = pbuf->tot_len;
+    struct large_frame large;
+    large.skipped_bytes = 0;
+    if (bytes > link_bytes)
+        large_frame_describe(&large, pbuf);
+    if (large.skipped_bytes > 0) {
+        header = large.header;
+        bytes -= large.skipped_bytes;
+    }
     const uint32_t need = (NETDEV_HEADROOM + bytes + FRAME_ALIGN - 1) & ~(FRAME_ALIGN - 1u);
     if (need > XHEAP_OBJECT_MAX)
         return ERR_BUF;
@@ -318,12 +369,18 @@ static err_t link_output(struct netif *netif, struct pbuf *pbuf) {
         return ERR_MEM;
     }
     uint8_t *out = staging + staged_bytes + NETDEV_HEADROOM;
-    pbuf_copy_partial(pbuf, out, (u16_t)bytes, 0);
+    if (large.skipped_bytes > 0) {
+        const uint32_t header_bytes = large.header_bytes, first = header_bytes + large.skipped_bytes;
+        memcpy(out, header, header_bytes);
+        pbuf_copy_partial(pbuf, out + header_bytes, (u16_t)(bytes - header_bytes), (u16_t)first);
+    } else {
+        pbuf_copy_partial(pbuf, out, (u16_t)bytes, 0);
+    }
     struct netdev_frame descriptor = { .offset = staged_bytes + NETDEV_HEADROOM, .bytes = bytes };
     // lwIP builds all headers in the first pbuf: read there, where nobody else can write.
     if ((device.offloads & NETDEV_OFFLOAD_CSUM_TX) != 0 && pbuf->len >= ETHERNET_BYTES + 20 + UDP_BYTES)
-        offload_checksum(&descriptor, pbuf->payload, out, bytes);
-    if (bytes > ETHERNET_BYTES + (uint32_t)netif->mtu && !offload_segmentation(&descriptor, pbuf->payload))
+        offload_checksum(&descriptor, header, out, bytes);
+    if (bytes > link_bytes && !offload_segmentation(&descriptor, header, large.flow))
         return ERR_IF;
     tx_descriptors[tx_count++] = descriptor;
     staged_bytes += need;
