@@ -84,7 +84,14 @@ void flow_end(struct flow *flow) {
         place = &(*place)->next;
     *place = flow->next;
     flow_count--;
-    heap_free(flow);
+    flow->has_ended = true;
+    if (flow->frames == 0)
+        heap_free(flow);
+}
+
+void flow_frame_free(struct flow *flow) {
+    if (--flow->frames == 0 && flow->has_ended)
+        heap_free(flow);
 }
 
 // The TCP header of a segment, or NULL for everything else. Addresses and ports must be there, and the flags.
@@ -117,11 +124,10 @@ static bool is_memory_scarce(void) {
     return probe == NULL;
 }
 
-void flow_narrow(const uint8_t *ip, uint32_t bytes) {
+void flow_narrow(const struct flow *flow, const uint8_t *ip, uint32_t bytes) {
     const uint8_t *tcp = tcp_of(ip, bytes);
     if (tcp == NULL)
         return;
-    const struct flow *flow = find(ip, tcp, false);
     if (flow == NULL && (tcp[13] & TCP_FLAG_SYN) != 0 && is_memory_scarce())
         return;
     is_narrow = true;

@@ -5,6 +5,7 @@
 //
 //   flow_new, flow_end       one per connection of lwIP, from its SYN until lwIP frees it, whoever still uses it
 //   flow_find                by addresses and ports
+//   flow_frame_free          its share of the received frames that wait
 //   flow_narrow, flow_widen  round lwIP's input: of its list of connections it sees only the one that the segment is for
 //
 // lwIP walks one list for every segment, and moves what it finds to the front; with thousands of equally busy
@@ -22,6 +23,10 @@
 #include <stdint.h>
 #include "net.h"
 
+// How many received frames one connection may have waiting. The window bounds only bytes: without this, single bytes that
+// nobody fetches would take up all of NET_RX_FRAMES_MAX. 64: as much as one net_exchange() fetches.
+#define FLOW_FRAMES_MAX (CONFIG_NET_RX_FRAMES_MAX / 16 > 64 ? CONFIG_NET_RX_FRAMES_MAX / 16 : 64)
+
 struct flow_key {              // in network order
     uint32_t local, remote;
     uint16_t local_port, remote_port;
@@ -34,6 +39,8 @@ struct flow {
     net_socket_t listener;     // against whose backlog it counts; 0 once it was accepted
     uint16_t mss;              // the largest segment on the wire
     uint16_t segment_bytes;    // the largest that lwIP may make: a multiple of mss where the device cuts them, else mss
+    uint32_t frames;           // received, with payload, and not yet fetched; while there are some, this stays
+    bool has_ended;            // flow_end() was called: only frames keep it
 };
 
 // Before the first of the others. Returns 0, or -ENOMEM.
@@ -47,8 +54,11 @@ void flow_end(struct flow *flow);
 // end. NULL when it is no TCP segment of a connection.
 struct flow *flow_find(const uint8_t *ip, uint32_t bytes, bool sent);
 
-// ip as above, of a segment that lwIP is about to get.
-void flow_narrow(const uint8_t *ip, uint32_t bytes);
+// One of the frames that count in flow->frames is freed; that may be after flow_end().
+void flow_frame_free(struct flow *flow);
+
+// flow is that of ip, or NULL; ip as above, of a segment that lwIP is about to get.
+void flow_narrow(const struct flow *flow, const uint8_t *ip, uint32_t bytes);
 void flow_widen(void);
 
 #endif

@@ -61,6 +61,8 @@ static void rx_frame_release(struct rx_frame *frame) {
         return;
     if (frame->object != NULL)
         (void)xheap_free(frame->object);
+    if (frame->flow != NULL)
+        flow_frame_free(frame->flow);
     rx_held--;
     rx_held_bytes -= frame->object_bytes;
     frame->next = rx_free;
@@ -99,6 +101,7 @@ static struct rx_frame *rx_frame_new(void) {
     frame->next = NULL;
     frame->object = NULL;
     frame->object_bytes = 0;
+    frame->flow = NULL;
     frame->pbufs = 1;
     frame->head.custom_free_function = head_free;
     frame->body.custom_free_function = body_free;
@@ -168,12 +171,18 @@ static void receive_frame(void *object, const struct netdev_frame *descriptor) {
     }
     const uint32_t head_bytes = header_bytes(frame->header, copied), body_bytes = bytes - head_bytes;
 
+    const bool has_ip = head_bytes > ETHERNET_BYTES && is_ipv4(frame->header, copied);
+    const uint8_t *ip = frame->header + ETHERNET_BYTES;
+    struct flow *flow = has_ip ? flow_find(ip, head_bytes - ETHERNET_BYTES, false) : NULL;
+
     struct pbuf *head = pbuf_alloced_custom(PBUF_RAW, (u16_t)head_bytes, PBUF_REF, &frame->head, frame->header,
                                             sizeof(frame->header));
     if (body_bytes == 0) {
         (void)xheap_free(object);
-    } else if (rx_held > CONFIG_NET_RX_FRAMES_MAX || rx_held_bytes + room > CONFIG_NET_RX_QUEUE_KIB * 1024ull) {
-        // The applications do not keep up: the peers will send again. Bare acknowledgements still pass, above.
+    } else if (rx_held > CONFIG_NET_RX_FRAMES_MAX || rx_held_bytes + room > CONFIG_NET_RX_QUEUE_KIB * 1024ull ||
+               (flow != NULL && flow->frames >= FLOW_FRAMES_MAX)) {
+        // The applications do not keep up, or one connection has its share: the peers will send again. Bare
+        // acknowledgements still pass, above.
         link_counters.dropped_in++;
         (void)xheap_free(object);
         (void)pbuf_free(head);
@@ -183,6 +192,9 @@ static void receive_frame(void *object, const struct netdev_frame *descriptor) {
         frame->object_bytes = (uint32_t)room;
         rx_held_bytes += frame->object_bytes;
         frame->pbufs = 2;
+        frame->flow = flow;
+        if (flow != NULL)
+            flow->frames++;
         struct pbuf *body = pbuf_alloced_custom(PBUF_RAW, (u16_t)body_bytes, PBUF_REF, &frame->body,
                                                 start + head_bytes, (u16_t)body_bytes);
         pbuf_cat(head, body);
@@ -191,8 +203,8 @@ static void receive_frame(void *object, const struct netdev_frame *descriptor) {
     const u16_t both = NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP;
     const u16_t flags = (u16_t)(interface.chksum_flags & ~both);
     NETIF_SET_CHECKSUM_CTRL(&interface, is_checked ? flags : flags | both);
-    if (head_bytes > ETHERNET_BYTES && frame->header[12] == 0x08 && frame->header[13] == 0x00)
-        flow_narrow(frame->header + ETHERNET_BYTES, head_bytes - ETHERNET_BYTES);
+    if (has_ip)
+        flow_narrow(flow, ip, head_bytes - ETHERNET_BYTES);
     if (interface.input(head, &interface) != ERR_OK)
         (void)pbuf_free(head);
     flow_widen();
@@ -314,9 +326,9 @@ struct large_frame {
 };
 
 // lwIP keeps a segment until all of it is acknowledged, and sends it again from its first byte. Of one that the device
-// cut, the peer may have the first part: sent whole each time, on a path that loses the tail of each burst, it would lose
-// the same tail until the connection times out. So what the peer has is left out. The checksum of TCP is the device's:
-// it cuts only what it sums.
+// cut, the peer may have the first part: sent whole each time, on a path that loses the tail of each burst, it would
+// lose the same tail until the connection times out. So what the peer has is left out. The checksum of TCP is the
+// device's: it cuts only what it sums.
 static void large_frame_describe(struct large_frame *large, const struct pbuf *pbuf) {
     const uint8_t *header = pbuf->payload, *ip = header + ETHERNET_BYTES;
     large->skipped_bytes = 0;

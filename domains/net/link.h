@@ -8,8 +8,9 @@
 //   link_flush      what lwIP sent goes to the driver, as one batch
 //   rx_frame_*      a received frame, whose payload stays in the shared-heap object in which it came
 //
-// Invariant: headers are parsed in a private copy; of a shared object lwIP sees only payload of TCP and UDP, which it
-// does not read. It does not know sockets (socket.c), and it never waits.
+// Invariant: headers are parsed in a private copy; of a shared object lwIP sees only payload, which it does not parse. It
+// reads it to check a checksum that the device has not, and to answer a ping. It does not know sockets (socket.c), and it
+// never waits.
 #ifndef NET_LINK_H
 #define NET_LINK_H
 
@@ -35,6 +36,7 @@ struct rx_frame {
     uint8_t address[4];        // of a datagram: who sent it
     uint16_t port;
     uint32_t object_bytes;     // what object counts against NET_RX_QUEUE_KIB
+    struct flow *flow;         // the connection whose share it counts against, or NULL
     uint8_t pbufs;             // of head and body, those that lwIP or a socket still holds
     uint8_t header[HEADER_BYTES_MAX];
 };

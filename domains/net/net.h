@@ -94,7 +94,8 @@ struct net_status {
     uint8_t mac[6];
     uint16_t mtu;
     uint32_t is_up;                              // 0: there is no device, and the fields above say nothing
-    uint32_t connections, connections_max;       // accepted or waiting to be, and how many there may be
+    uint32_t connections, connections_max;       // accepted or waiting to be, and how many there may be. Half-open ones
+                                                 // are left out, though each takes the place of one
     uint32_t listeners, pad;                     // ports that are listened to or bound
     uint64_t frames_in, bytes_in, dropped_in;    // Ethernet frames; dropped: malformed, or no room
     uint64_t frames_out, bytes_out, dropped_out; // dropped: lost with a driver that died

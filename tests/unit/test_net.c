@@ -8,6 +8,7 @@
 #include "fake.h"
 #include "alloc.h"
 #include "clock.h"
+#include "flow.h"
 #include "link.h"
 #include "net.h"
 #include "netdev.h"
@@ -432,6 +433,65 @@ static void test_end_is_sent_again_alone(void **state) {
     peer_segment(17, 0);
 }
 
+// A connection whose bytes come one by one and are not fetched fills its share, and leaves the others' to them. What it
+// was refused comes again; and its end does not take what waits.
+static void test_connection_keeps_to_its_share(void **state) {
+    (void)state;
+    while (collect() > 0)
+        free_passed();
+    const int live = object_count;
+    connect_peer();
+    const net_socket_t slow = connection;
+    const uint32_t slow_first = peer_sequence;
+    const uint64_t dropped = link_counters.dropped_in;
+    for (int i = 0; i < CONFIG_NET_RX_FRAMES_MAX + 10; i++, peer_sequence++)
+        peer_segment(24, 1);
+    assert_int_equal(link_counters.dropped_in, dropped + CONFIG_NET_RX_FRAMES_MAX + 10 - FLOW_FRAMES_MAX);
+    assert_int_equal(object_count, live + FLOW_FRAMES_MAX);
+    const uint16_t slow_port = peer_port;
+    const uint32_t slow_expected = peer_expected;
+
+    peer_port++;
+    peer_is_open = false;
+    peer_segment(2, 0);
+    peer_sequence++;
+    peer_segment(16, 0);
+    peer_segment(24, 100);
+    assert_int_equal(object_count, live + FLOW_FRAMES_MAX + 1);
+    peer_sequence += 100;
+    uint32_t got = 0, others = 0, count;
+    while ((count = collect()) > 0) {
+        for (uint32_t i = 0; i < count; i++) {
+            got += events[i].kind == NET_RECEIVED && events[i].socket == slow ? events[i].bytes : 0;
+            others += events[i].kind == NET_RECEIVED && events[i].socket != slow ? events[i].bytes : 0;
+        }
+        free_passed();
+    }
+    assert_int_equal(got, FLOW_FRAMES_MAX);
+    assert_int_equal(others, 100);
+    assert_int_equal(object_count, live);
+    peer_segment(20, 0); // a reset
+
+    // The slow one goes on where it was refused, and ends with frames that wait.
+    peer_port = slow_port;
+    peer_expected = slow_expected;
+    peer_sequence = slow_first + FLOW_FRAMES_MAX;
+    for (int i = 0; i < 3; i++, peer_sequence++)
+        peer_segment(24, 1);
+    peer_sequence += 10; // behind a gap: waits in lwIP
+    peer_segment(24, 1);
+    assert_int_equal(object_count, live + 4);
+    peer_sequence -= 10;
+    peer_segment(20, 0);
+    assert_int_equal(object_count, live + 3);
+    for (got = 0; (count = collect()) > 0; free_passed())
+        for (uint32_t i = 0; i < count; i++)
+            got += events[i].bytes;
+    assert_int_equal(got, 3);
+    assert_int_equal(object_count, live);
+    peer_port++; // of the other one
+}
+
 // Frames that are almost right, and descriptors that are almost true. Afterwards a new peer is served, and nothing is
 // lost.
 static void test_garbled_frames(void **state) {
@@ -559,6 +619,7 @@ int main(void) {
         cmocka_unit_test(test_segments_grow_and_survive_loss),
         cmocka_unit_test(test_path_that_loses_each_tail),
         cmocka_unit_test(test_end_is_sent_again_alone),
+        cmocka_unit_test(test_connection_keeps_to_its_share),
         cmocka_unit_test(test_datagrams),
         cmocka_unit_test(test_garbled_frames),
     };
