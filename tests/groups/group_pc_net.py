@@ -7,6 +7,8 @@ that was taken over, with a control that shows the escape.
 """
 import os
 import re
+import shutil
+import subprocess
 import time
 
 import audit
@@ -143,6 +145,31 @@ def taken_port():
             check("is taken" in str(failure) and "PORT=" in str(failure), str(failure))
 
 
+def boot_random(kind, options):
+    """What domains get as seed, read out of the running machine. No RDRAND, and a machine that counts instructions instead of
+    time, so that two boots are the same but for a source of entropy."""
+    elf = os.path.join(common.image(CONFIG, platform="pc"), "cloister.elf")
+    found = subprocess.run(["gdb", "-nx", "-batch", "-ex", "p &public_area.boot_random", elf], capture_output=True, text=True, timeout=60)
+    address = int(re.search(r"0x[0-9a-f]+$", found.stdout.strip()).group(), 16)
+    options = ["-icount", "shift=1,sleep=off", "-rtc", "base=2026-01-01,clock=vm", "-S", *options]
+    with pc.Machine(elf, machine=kind, cpu_model="max,-rdrand,-rdseed", memory_mib=256, options=options) as running:
+        path = os.path.join(running.folder, "words")
+        while not os.path.exists(os.path.join(running.folder, "qmp")):
+            time.sleep(0.05)
+        running.ask({"execute": "cont"})
+        running.wait_ready(BOOT_SECONDS)
+        running.ask({"execute": "memsave", "arguments": {"val": address, "size": 32, "filename": path}})
+        with open(path, "rb") as data:
+            return data.read()
+
+
+def entropy(kind):
+    without = [boot_random(kind, []) for _ in range(2)]
+    with_source = [boot_random(kind, forward.entropy(kind)) for _ in range(2)]
+    check(without[0] == without[1], "two boots without a source differ: the test would prove nothing")
+    check(len(set([without[0], *with_source])) == 3, f"the seed does not come from the source: {with_source[0].hex()} {with_source[1].hex()}")
+
+
 # ---- a driver that was taken over; the numbers are those of tests/components/hostile/hostile.c
 
 def hostile_image(control):
@@ -228,5 +255,8 @@ def cases():
                         skip or common.skip_of(False))
     yield ktap.Case("no network device, no network", without_device, skip)
     yield ktap.Case("a taken port is said", taken_port, skip)
+    for kind in ("q35", "microvm"):
+        yield ktap.Case(f"{kind}: a source of entropy seeds what is random", lambda kind=kind: entropy(kind),
+                        skip or (None if shutil.which("gdb") else "gdb is not installed"))
     for name, function in ATTEMPTS:
         yield ktap.Case(f"hostile driver: {name}", function, skip)

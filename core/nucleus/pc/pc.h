@@ -104,6 +104,10 @@ void net_start(void);                                    // after machine_find
 bool net_is_ready(void);                                 // it interrupted since this was last asked
 int net_submit(uint32_t operation, struct device_buffer *buffers, size_t count);
 
+// ---- virtio_entropy.c ----
+#define ENTROPY_WORDS 2                                  // what random_seed() takes
+bool entropy_read(uint64_t words[ENTROPY_WORDS]);        // after machine_find; false, and zeros: there is no such device
+
 // ---- clock.c ----
 void clock_start(void);                                  // and public_area.clock
 uint64_t clock_ns(void);

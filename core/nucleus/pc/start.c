@@ -16,7 +16,10 @@ void nucleus_main(uint64_t handed, uint32_t magic) {
     cpu_start();
     paging_start();               // here low memory disappears
     cpu_protect();
-    const uint64_t seed[2] = { cpu_entropy(), cpu_entropy() };
+    machine_find();
+    uint64_t seed[ENTROPY_WORDS];
+    entropy_read(seed);
+    for (size_t i = 0; i < ENTROPY_WORDS; i++) seed[i] ^= cpu_entropy();
     random_seed(seed);
     tokens_draw();
 
@@ -25,7 +28,6 @@ void nucleus_main(uint64_t handed, uint32_t magic) {
     for (size_t i = 0; i < 4; i++) public->boot_random[i] = random_word();
     clock_start();
     apic_start();
-    machine_find();
     net_start();
     power_start();
     console_open_input();

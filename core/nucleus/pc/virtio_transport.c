@@ -138,6 +138,8 @@ void virtio_finish(struct virtio *virtio) {
     status_write(virtio, STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK | STATUS_DRIVER_OK);
 }
 
+void virtio_stop(struct virtio *virtio) { (void)reset(virtio); }
+
 void virtio_kick(struct virtio *virtio, uint32_t queue) {
     if (is_pci(virtio)) *(volatile uint16_t *)virtio->notify[queue] = (uint16_t)queue;
     else *(volatile uint32_t *)virtio->notify[queue] = queue;

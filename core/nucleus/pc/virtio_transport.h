@@ -31,6 +31,7 @@ uint8_t virtio_config(struct virtio *virtio, uint32_t offset);
 // Gives queue its three areas (physical addresses). False: the device has no such queue, or not that large a one.
 bool virtio_queue_open(struct virtio *virtio, uint32_t queue, uint32_t entries, uintptr_t table, uintptr_t available, uintptr_t used);
 void virtio_finish(struct virtio *virtio);      // the device goes to work
+void virtio_stop(struct virtio *virtio);        // it writes nothing any more
 void virtio_kick(struct virtio *virtio, uint32_t queue);
 
 #endif
