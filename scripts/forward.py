@@ -44,7 +44,8 @@ class Forward(network.NoLink):
             try:
                 trial.bind((self.address, self.port))
             except OSError as error:
-                raise network.Failure(f"Port {self.port} of 127.0.0.1 is taken ({error.strerror}); stop who has it, or choose another: PORT=") from error
+                raise network.Failure(f"Port {self.port} of 127.0.0.1 is taken ({error.strerror}); stop who has it, or choose "
+                                      "another: PORT=") from error
 
     def options(self, machine):
         rule = f"tcp:{self.address}:{self.port}-{GUEST_ADDRESS}:{network.PORT}"

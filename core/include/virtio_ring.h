@@ -3,8 +3,8 @@
 
 // virtio_ring.h - a split virtqueue of fixed size, and the window through which a driver sees its device (platform pc).
 //
-// A driver's window lies at DEVICE_WINDOWS_BASE + id * DEVICE_WINDOW_BYTES, a page for each part, under the key of the driver's
-// domain. The driver writes only the available ring; all else is read-only for it, so it cannot name any
+// A driver's window lies at DEVICE_WINDOWS_BASE + id * DEVICE_WINDOW_BYTES, a page for each part, under the key of the
+// driver's domain. The driver writes only the available ring; all else is read-only for it, so it cannot name any
 // memory to the device but the window's own buffers (attack A28):
 //
 //   page  0  struct device_window       what was negotiated
@@ -13,7 +13,8 @@
 //   page  3  available ring             the driver's
 //   page  4  buffer 0 ...               received bytes; the device writes, the driver copies them out
 //
-// docs/virtio.md says why. The structures are those of the Virtual I/O Device specification 1.2, 2.7; all little endian.
+// docs/virtio.md says why. The structures are those of the Virtual I/O Device specification 1.2, 2.7; all little
+// endian.
 #ifndef CORE_VIRTIO_RING_H
 #define CORE_VIRTIO_RING_H
 
@@ -29,7 +30,11 @@
 struct virtio_descriptor { uint64_t address; uint32_t bytes; uint16_t flags, next; };
 struct virtio_available { uint16_t flags, index, ring[VIRTIO_QUEUE_ENTRIES], used_event; };
 struct virtio_used_entry { uint32_t id, bytes; };
-struct virtio_used { uint16_t flags, index; struct virtio_used_entry ring[VIRTIO_QUEUE_ENTRIES]; uint16_t available_event; };
+struct virtio_used {
+    uint16_t flags, index;
+    struct virtio_used_entry ring[VIRTIO_QUEUE_ENTRIES];
+    uint16_t available_event;
+};
 _Static_assert(sizeof(struct virtio_descriptor) * VIRTIO_QUEUE_ENTRIES == PAGE_BYTES, "one page");
 
 enum window_page { WINDOW_INFO, WINDOW_TABLE, WINDOW_USED, WINDOW_AVAILABLE, WINDOW_BUFFERS };
@@ -51,7 +56,8 @@ struct device_window {
     uint8_t mac[6];
 };
 
-#define WINDOW_ADDRESS(device, page) (DEVICE_WINDOWS_BASE + (uintptr_t)(device) * DEVICE_WINDOW_BYTES + (uintptr_t)(page) * PAGE_BYTES)
+#define WINDOW_ADDRESS(device, page) \
+    (DEVICE_WINDOWS_BASE + (uintptr_t)(device) * DEVICE_WINDOW_BYTES + (uintptr_t)(page) * PAGE_BYTES)
 
 // Did index pass the event in going from before to after? (the specification's vring_need_event)
 static inline int virtio_is_passed(uint16_t event, uint16_t before, uint16_t after) {

@@ -3,9 +3,9 @@
 
 // receive.c - the interface is in receive.h; the window, and what in it is whose, in core/include/virtio_ring.h.
 //
-// Buffer i is page WINDOW_BUFFERS + i, for ever. It never leaves this domain: a frame is copied out, into an object just large
-// enough, which is passed on; so the device can never write what somebody else owns by then. A frame of several buffers would
-// have to be put together anyway.
+// Buffer i is page WINDOW_BUFFERS + i, for ever. It never leaves this domain: a frame is copied out, into an object
+// just large enough, which is passed on; so the device can never write what somebody else owns by then. A frame of
+// several buffers would have to be put together anyway.
 //
 //   device --used ring--> copy out --available ring--> device
 //
@@ -21,7 +21,8 @@
 #define PARTS_MAX (XHEAP_OBJECT_MAX / PAGE_BYTES + 1)
 
 static const volatile struct virtio_used *const used = (const volatile void *)WINDOW_ADDRESS(DEVICE_NET0, WINDOW_USED);
-static volatile struct virtio_available *const available = (volatile void *)WINDOW_ADDRESS(DEVICE_NET0, WINDOW_AVAILABLE);
+static volatile struct virtio_available *const available =
+    (volatile void *)WINDOW_ADDRESS(DEVICE_NET0, WINDOW_AVAILABLE);
 static bool has_event_index, has_merge;
 static uint16_t seen;             // used entries taken so far, modulo 2^16 as all indices here
 static uint16_t returned;         // buffers given (back) to the device; published in available->index
@@ -50,7 +51,9 @@ static struct part next_part(void) {
     return (struct part){ entry->id, entry->bytes };
 }
 
-static bool is_possible(const struct part *part) { return part->id < VIRTIO_QUEUE_ENTRIES && part->bytes <= PAGE_BYTES; }
+static bool is_possible(const struct part *part) {
+    return part->id < VIRTIO_QUEUE_ENTRIES && part->bytes <= PAGE_BYTES;
+}
 
 // Copies the frame behind its header out of its parts and passes it on. False: no memory.
 static bool pass(const struct part *parts, uint32_t count, uint32_t bytes, uint32_t *index) {
@@ -120,7 +123,7 @@ uint32_t receive_frames(struct netdev_frame *frames, uint32_t max, bool *wants_n
     do {
         done += take_frames(frames + done, max - done);
         available->used_event = seen;            // from here the next used buffer interrupts, once ...
-        __atomic_thread_fence(__ATOMIC_SEQ_CST); // ... so what came before the device could know is looked for after that
+        __atomic_thread_fence(__ATOMIC_SEQ_CST); // ... so what came before that is looked for
     } while (done < max && waiting() > 0);
     publish();
     __atomic_thread_fence(__ATOMIC_SEQ_CST); // the index, before the question whether somebody looks at it

@@ -18,7 +18,8 @@ struct virtio_net_header {        // 5.1.6: little endian
 _Static_assert(sizeof(struct virtio_net_header) == 12, "with VIRTIO_F_VERSION_1");
 
 void receive_start(uint64_t features);           // hands all buffers to the device
-// Frames that are there, up to max, each in an object of its own that was passed (xheap_pass()). Buffers go back to the device.
+// Frames that are there, up to max, each in an object of its own that was passed (xheap_pass()). Buffers go back to the
+// device.
 // *wants_notify: the device went to sleep for want of buffers and must be told.
 uint32_t receive_frames(struct netdev_frame *frames, uint32_t max, bool *wants_notify);
 

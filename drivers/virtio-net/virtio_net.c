@@ -3,9 +3,10 @@
 
 // virtio_net.c - the interface is in drivers/netdev/netdev.h.
 //
-// Receiving happens in this domain alone (receive.c). To send, the header goes into the headroom before each frame in the caller's
-// object, and one submission hands all of them to ring 0, which copies them (core/nucleus/pc/virtio_net.c).
-// What a hostile caller could try: ranges beyond its object, changing descriptors while they are read (they are copied once).
+// Receiving happens in this domain alone (receive.c). To send, the header goes into the headroom before each frame in
+// the caller's object, and one submission hands all of them to ring 0, which copies them
+// (core/nucleus/pc/virtio_net.c). What a hostile caller could try: ranges beyond its object, changing descriptors while
+// they are read (they are copied once).
 #include "device.h"
 #include "private_copy.h"
 #include "receive.h"
@@ -50,7 +51,8 @@ int netdev_info(struct netdev_info *info) {
         return -ENODEV;
     *info = (struct netdev_info){ .mtu = MTU_BYTES, .event = (uint32_t)device_event(DEVICE_NET0) };
     memcpy(info->mac, window->mac, sizeof(info->mac));
-    info->offloads = (has(VIRTIO_NET_GUEST_CSUM) ? NETDEV_OFFLOAD_CSUM_RX : 0) | (has(VIRTIO_NET_CSUM) ? NETDEV_OFFLOAD_CSUM_TX : 0) |
+    info->offloads = (has(VIRTIO_NET_GUEST_CSUM) ? NETDEV_OFFLOAD_CSUM_RX : 0) |
+                     (has(VIRTIO_NET_CSUM) ? NETDEV_OFFLOAD_CSUM_TX : 0) |
                      (has(VIRTIO_NET_CSUM | VIRTIO_NET_HOST_TSO4) ? NETDEV_OFFLOAD_GSO_TX : 0) |
                      (has(VIRTIO_NET_GUEST_TSO4) ? NETDEV_OFFLOAD_LRO_RX : 0);
     return 0;
@@ -107,7 +109,8 @@ int netdev_transmit(void *data, size_t bytes, const struct netdev_frame *frames,
     for (size_t i = 0; i < count; i++) {
         char *start = (char *)data + frame[i].offset - sizeof(struct virtio_net_header);
         header_write(start, &frame[i]);
-        buffers[i] = (struct device_buffer){ .address = (uintptr_t)start, .bytes = (uint32_t)sizeof(struct virtio_net_header) + frame[i].bytes };
+        buffers[i] = (struct device_buffer){
+            .address = (uintptr_t)start, .bytes = (uint32_t)sizeof(struct virtio_net_header) + frame[i].bytes };
     }
     return device_submit(DEVICE_NET0, DEVICE_WRITE, buffers, count);
 }

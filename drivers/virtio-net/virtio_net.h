@@ -11,7 +11,8 @@
 #include "gate.h"
 #include "errors.h"
 
-// Called by the monitor: opens the device's window. Returns 0, also when the machine has no such device (netdev_info() says so), or
+// Called by the monitor: opens the device's window. Returns 0, also when the machine has no such device (netdev_info()
+// says so), or
 // -ENOMEM when the shared heap is exhausted. Does not block.
 GATE(virtio_net) int virtio_net_init(uint32_t generation, int persist_valid);
 

@@ -3,8 +3,8 @@
 
 // pci_enable.c - switches on what a PCI device needs to work: decoding, bus mastering, and one MSI-X message.
 //
-// Only for a device that the build gave to a driver: until then no device may write memory, whatever firmware left running.
-// The MSI-X table stays ring 0's: an entry is an address to which the device writes (attack A28).
+// Only for a device that the build gave to a driver: until then no device may write memory, whatever firmware left
+// running. The MSI-X table stays ring 0's: an entry is an address to which the device writes (attack A28).
 #include "machine.h"
 #include "pc.h"
 

@@ -3,9 +3,10 @@
 
 // virtio_entropy.c - random bytes from a virtio entropy device, once, before anything random is drawn.
 //
-// In ring 0 and polled, not a component: the gates' tokens are drawn before the first domain exists, and where the CPU has no RDRAND
-// they would be as good as the clock. One page holds the whole queue; then the device is reset, so that it writes nothing ever after.
-// It does not wait for a source that is dry: whoever blocks its boot on that has a machine that does not boot.
+// In ring 0 and polled, not a component: the gates' tokens are drawn before the first domain exists, and where the CPU
+// has no RDRAND they would be as good as the clock. One page holds the whole queue; then the device is reset, so that
+// it writes nothing ever after. It does not wait for a source that is dry: whoever blocks its boot on that has a
+// machine that does not boot.
 #include "pc.h"
 #include "virtio_transport.h"
 
@@ -20,7 +21,7 @@ struct queue {                    // alignments: 2.7 of the specification
     struct { uint16_t flags, index; struct virtio_used_entry ring[ENTRIES]; } used;
     uint64_t words[ENTROPY_WORDS];
 };
-_Static_assert(sizeof(struct queue) <= PAGE_BYTES && offsetof(struct queue, used) % 4 == 0 && offsetof(struct queue, words) % 8 == 0, "");
+_Static_assert(sizeof(struct queue) <= PAGE_BYTES && offsetof(struct queue, used) % 4 == 0, "one page, aligned");
 
 bool entropy_read(uint64_t words[ENTROPY_WORDS]) {
     struct virtio virtio;
@@ -32,7 +33,8 @@ bool entropy_read(uint64_t words[ENTROPY_WORDS]) {
     queue->table[0] = (struct virtio_descriptor){
         .address = frame + offsetof(struct queue, words), .bytes = sizeof(queue->words), .flags = VIRTIO_WRITE };
     queue->available.index = 1;
-    if (virtio_queue_open(&virtio, 0, ENTRIES, frame, frame + offsetof(struct queue, available), frame + offsetof(struct queue, used))) {
+    uintptr_t available = frame + offsetof(struct queue, available), used = frame + offsetof(struct queue, used);
+    if (virtio_queue_open(&virtio, 0, ENTRIES, frame, available, used)) {
         virtio_finish(&virtio);
         virtio_kick(&virtio, 0);
         for (uint64_t start = tsc_read(); *done == 0 && tsc_read() - start < WAIT_CYCLES;) __asm__ volatile("pause");

@@ -3,12 +3,13 @@
 
 // virtio_net.c - ring 0's part of the network device: the receive queue's frozen table, and sending.
 //
-// Received bytes go into the driver's window (core/include/virtio_ring.h) and nowhere else: the table that says so is written once, here,
-// and nobody else can write it; INDIRECT_DESC, by which the driver could bring a table of its own, is never negotiated. So the driver
-// runs the receive queue by itself, and ring 0 only kicks it when the device went to sleep for want of buffers.
-// Sent frames have lengths, which a frozen table cannot have: net_submit() copies each into pages of ring 0 and writes the
-// descriptors. Those never have VIRTIO_WRITE, so the device writes nothing there.
-// Invariant: descriptor i of the send queue names send page i, in every state; free ones form a list by their next field.
+// Received bytes go into the driver's window (core/include/virtio_ring.h) and nowhere else: the table that says so is
+// written once, here, and nobody else can write it; INDIRECT_DESC, by which the driver could bring a table of its own,
+// is never negotiated. So the driver runs the receive queue by itself, and ring 0 only kicks it when the device went to
+// sleep for want of buffers. Sent frames have lengths, which a frozen table cannot have: net_submit() copies each into
+// pages of ring 0 and writes the descriptors. Those never have VIRTIO_WRITE, so the device writes nothing there.
+// Invariant: descriptor i of the send queue names send page i, in every state; free ones form a list by their next
+// field.
 #include "pc.h"
 #include "autoconf.h"
 #include "virtio_transport.h"
@@ -38,7 +39,7 @@ static void interrupted(void) {
 
 bool net_is_ready(void) {
     bool was = is_interrupted;
-    is_interrupted = false;           // the interrupt comes again when the driver has asked for it and there is something new
+    is_interrupted = false;           // it comes again when the driver has asked for it and there is something new
     return was;
 }
 
@@ -46,7 +47,8 @@ static bool receive_open(uint32_t key) {
     uintptr_t frames[WINDOW_BUFFERS];
     for (uint32_t page = 0; page < WINDOW_BUFFERS; page++) {
         frames[page] = frame_take();
-        window_map(WINDOW_ADDRESS(DEVICE_NET0, page), frames[page], key, page == WINDOW_AVAILABLE || (page == WINDOW_TABLE && !table_is_frozen));
+        bool is_writable = page == WINDOW_AVAILABLE || (page == WINDOW_TABLE && !table_is_frozen);
+        window_map(WINDOW_ADDRESS(DEVICE_NET0, page), frames[page], key, is_writable);
     }
     struct device_window *info = frame_memory(frames[WINDOW_INFO]);
     info->features = net.features;
@@ -57,7 +59,8 @@ static bool receive_open(uint32_t key) {
         window_map(WINDOW_ADDRESS(DEVICE_NET0, WINDOW_BUFFERS + i), frame, key, false);
         table[i] = (struct virtio_descriptor){ .address = frame, .bytes = PAGE_BYTES, .flags = VIRTIO_WRITE };
     }
-    return virtio_queue_open(&net, QUEUE_RECEIVE, VIRTIO_QUEUE_ENTRIES, frames[WINDOW_TABLE], frames[WINDOW_AVAILABLE], frames[WINDOW_USED]);
+    return virtio_queue_open(&net, QUEUE_RECEIVE, VIRTIO_QUEUE_ENTRIES, frames[WINDOW_TABLE], frames[WINDOW_AVAILABLE],
+                             frames[WINDOW_USED]);
 }
 
 static bool sending_open(void) {
@@ -129,7 +132,8 @@ static void interrupt_when_done(bool is_wanted) {
     if (is_wanted && sending.used->index != sending.reaped) is_interrupted = true; // it has, before it could know
 }
 
-// What a hostile driver could try: the monitor has checked that each buffer is in one live object; here only where it lies.
+// What a hostile driver could try: the monitor has checked that each buffer is in one live object; here only where it
+// lies.
 int net_submit(uint32_t operation, struct device_buffer *buffers, size_t count) {
     if (!is_open) return -ENODEV;
     if (operation == DEVICE_NOTIFY) {
@@ -144,8 +148,8 @@ int net_submit(uint32_t operation, struct device_buffer *buffers, size_t count) 
     for (; done < count; done++) {
         uint64_t address = buffers[done].address;
         uint32_t bytes = buffers[done].bytes, pages = (bytes + PAGE_BYTES - 1) / PAGE_BYTES;
-        bool is_heap = address >= ARENA_BASE && address <= MAP_END && bytes <= MAP_END - address && memory_touch(address, bytes);
-        if (!is_heap || bytes == 0) error = -EINVAL;
+        bool is_heap = address >= ARENA_BASE && address <= MAP_END && bytes <= MAP_END - address;
+        if (!is_heap || bytes == 0 || !memory_touch(address, bytes)) error = -EINVAL;
         if (error != 0 || pages > sending.free) break;
         send(alias_of(address), bytes);
         buffers[done].result = (int32_t)bytes;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// virtio_transport.c - the interface is in virtio_transport.h. PCI: the common configuration and MSI-X; MMIO: one page of registers.
+// virtio_transport.c - the interface is in virtio_transport.h. PCI: the common configuration and MSI-X; MMIO: one page
+// of registers.
 //
 // What a hostile device could do here: nothing that it cannot do anyway; it is as trusted as the bus. Every wait ends.
 #include "pc.h"
@@ -20,14 +21,20 @@ enum pci_register {               // offsets in bytes
     PCI_STATUS = 20, PCI_QUEUE_SELECT = 22, PCI_QUEUE_SIZE = 24, PCI_QUEUE_VECTOR = 26, PCI_QUEUE_ENABLE = 28,
     PCI_QUEUE_NOTIFY = 30, PCI_QUEUE_TABLE = 32, PCI_QUEUE_AVAILABLE = 40, PCI_QUEUE_USED = 48 };
 enum mmio_register {
-    MMIO_DEVICE_FEATURES = 0x10, MMIO_DEVICE_FEATURES_SELECT = 0x14, MMIO_DRIVER_FEATURES = 0x20, MMIO_DRIVER_FEATURES_SELECT = 0x24,
-    MMIO_QUEUE_SELECT = 0x30, MMIO_QUEUE_MOST = 0x34, MMIO_QUEUE_SIZE = 0x38, MMIO_QUEUE_READY = 0x44, MMIO_NOTIFY = 0x50,
-    MMIO_INTERRUPT = 0x60, MMIO_ACKNOWLEDGE = 0x64, MMIO_STATUS = 0x70, MMIO_QUEUE_TABLE = 0x80, MMIO_QUEUE_AVAILABLE = 0x90,
-    MMIO_QUEUE_USED = 0xa0, MMIO_CONFIG = 0x100 };
+    MMIO_DEVICE_FEATURES = 0x10, MMIO_DEVICE_FEATURES_SELECT = 0x14, MMIO_DRIVER_FEATURES = 0x20,
+    MMIO_DRIVER_FEATURES_SELECT = 0x24, MMIO_QUEUE_SELECT = 0x30, MMIO_QUEUE_MOST = 0x34, MMIO_QUEUE_SIZE = 0x38,
+    MMIO_QUEUE_READY = 0x44, MMIO_NOTIFY = 0x50, MMIO_INTERRUPT = 0x60, MMIO_ACKNOWLEDGE = 0x64, MMIO_STATUS = 0x70,
+    MMIO_QUEUE_TABLE = 0x80, MMIO_QUEUE_AVAILABLE = 0x90, MMIO_QUEUE_USED = 0xa0, MMIO_CONFIG = 0x100 };
 
 static bool is_pci(const struct virtio *virtio) { return virtio->place->transport == TRANSPORT_PCI; }
-static volatile uint16_t *at_16(struct virtio *virtio, uint32_t offset) { return (volatile uint16_t *)(virtio->registers + offset); }
-static volatile uint32_t *at_32(struct virtio *virtio, uint32_t offset) { return (volatile uint32_t *)(virtio->registers + offset); }
+
+static volatile uint16_t *at_16(struct virtio *virtio, uint32_t offset) {
+    return (volatile uint16_t *)(virtio->registers + offset);
+}
+
+static volatile uint32_t *at_32(struct virtio *virtio, uint32_t offset) {
+    return (volatile uint32_t *)(virtio->registers + offset);
+}
 
 static uint32_t status_read(struct virtio *virtio) {
     return is_pci(virtio) ? virtio->registers[PCI_STATUS] : *at_32(virtio, MMIO_STATUS);
@@ -57,7 +64,8 @@ static uint64_t features_offered(struct virtio *virtio) {
 static void features_accept(struct virtio *virtio) {
     for (uint32_t half = 0; half < 2; half++) {
         *at_32(virtio, is_pci(virtio) ? PCI_DRIVER_FEATURES_SELECT : MMIO_DRIVER_FEATURES_SELECT) = half;
-        *at_32(virtio, is_pci(virtio) ? PCI_DRIVER_FEATURES : MMIO_DRIVER_FEATURES) = (uint32_t)(virtio->features >> 32 * half);
+        uint32_t features = (uint32_t)(virtio->features >> 32 * half);
+        *at_32(virtio, is_pci(virtio) ? PCI_DRIVER_FEATURES : MMIO_DRIVER_FEATURES) = features;
     }
 }
 
@@ -109,7 +117,8 @@ static void address_write(struct virtio *virtio, uint32_t offset, uintptr_t addr
     *at_32(virtio, offset + 4) = (uint32_t)(address >> 32);
 }
 
-bool virtio_queue_open(struct virtio *virtio, uint32_t queue, uint32_t entries, uintptr_t table, uintptr_t available, uintptr_t used) {
+bool virtio_queue_open(struct virtio *virtio, uint32_t queue, uint32_t entries, uintptr_t table, uintptr_t available,
+                       uintptr_t used) {
     if (!is_pci(virtio)) {
         *at_32(virtio, MMIO_QUEUE_SELECT) = queue;
         if (*at_32(virtio, MMIO_QUEUE_MOST) < entries) return false;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// virtio_transport.h - one virtio device's registers, whichever bus they are on (Virtual I/O Device specification 1.2, 4.1, 4.2).
+// virtio_transport.h - one virtio device's registers, whichever bus they are on (Virtual I/O Device specification 1.2,
+// 4.1, 4.2).
 //
 // Order of use: virtio_start, virtio_interrupt_open, virtio_queue_open for each queue, virtio_finish; then virtio_kick.
-// Only the modern interface. Ring 0 alone sees these registers: a queue's address decides where the device writes (attack A28).
+// Only the modern interface. Ring 0 alone sees these registers: a queue's address decides where the device writes
+// (attack A28).
 #ifndef NUCLEUS_PC_VIRTIO_TRANSPORT_H
 #define NUCLEUS_PC_VIRTIO_TRANSPORT_H
 
@@ -21,15 +23,16 @@ struct virtio {
     volatile void *notify[VIRTIO_QUEUES]; // of each open queue
 };
 
-// The first modern device of this type, reset, and with those of the wanted features that it offers (always VERSION_1, never
-// INDIRECT_DESC). False: there is none, or it refuses.
+// The first modern device of this type, reset, and with those of the wanted features that it offers (always VERSION_1,
+// never INDIRECT_DESC). False: there is none, or it refuses.
 bool virtio_start(struct virtio *virtio, uint32_t type, uint64_t wanted);
 // handler runs in ring 0 when the device has used buffers. False: no vector; the device must be polled.
 bool virtio_interrupt_open(struct virtio *virtio, void (*handler)(void));
 void virtio_acknowledge(struct virtio *virtio); // in the handler
 uint8_t virtio_config(struct virtio *virtio, uint32_t offset);
 // Gives queue its three areas (physical addresses). False: the device has no such queue, or not that large a one.
-bool virtio_queue_open(struct virtio *virtio, uint32_t queue, uint32_t entries, uintptr_t table, uintptr_t available, uintptr_t used);
+bool virtio_queue_open(struct virtio *virtio, uint32_t queue, uint32_t entries, uintptr_t table, uintptr_t available,
+                       uintptr_t used);
 void virtio_finish(struct virtio *virtio);      // the device goes to work
 void virtio_stop(struct virtio *virtio);        // it writes nothing any more
 void virtio_kick(struct virtio *virtio, uint32_t queue);

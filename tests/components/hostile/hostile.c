@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// hostile.c - see hostile.h. Each attempt tells the device, or tries to, about memory that is not the driver's, and then has a frame
-// sent to itself (an ARP request, which the gateway answers) so that the device writes.
+// hostile.c - see hostile.h. Each attempt tells the device, or tries to, about memory that is not the driver's, and
+// then has a frame sent to itself (an ARP request, which the gateway answers) so that the device writes.
 //
-// The canaries: a read-only page of this domain, whose physical address follows from the image's layout and which nothing but a
-// device could change; an object in the shared heap; and those buffers in the window that were not given to the device.
+// The canaries: a read-only page of this domain, whose physical address follows from the image's layout and which
+// nothing but a device could change; an object in the shared heap; and those buffers in the window that were not given
+// to the device.
 #include <stdbool.h>
 #include "boot.h"
 #include "clock.h"
@@ -37,7 +38,9 @@ static volatile struct virtio_descriptor *const table = (void *)WINDOW_ADDRESS(D
 static volatile struct virtio_used *const used = (void *)WINDOW_ADDRESS(DEVICE_NET0, WINDOW_USED);
 static volatile struct virtio_available *const available = (void *)WINDOW_ADDRESS(DEVICE_NET0, WINDOW_AVAILABLE);
 
-static volatile uint8_t *window_buffer(uint32_t id) { return (volatile uint8_t *)WINDOW_ADDRESS(DEVICE_NET0, WINDOW_BUFFERS + id); }
+static volatile uint8_t *window_buffer(uint32_t id) {
+    return (volatile uint8_t *)WINDOW_ADDRESS(DEVICE_NET0, WINDOW_BUFFERS + id);
+}
 
 int hostile_init(uint32_t generation, int persist_valid) {
     (void)generation;

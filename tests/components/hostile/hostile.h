@@ -11,7 +11,8 @@
 
 GATE(hostile) int hostile_init(uint32_t generation, int persist_valid);
 
-// Makes the attempt that the boot argument try names. Returns 0 when nothing outside the window's buffers changed, else 1.
+// Makes the attempt that the boot argument try names. Returns 0 when nothing outside the window's buffers changed, else
+// 1.
 THREAD(hostile, 10) int hostile_main(void);
 
 #endif
