@@ -72,11 +72,14 @@ void cpu_start(void) {
     segments[TASK_STATE / 8] = (sizeof(task_state) - 1) | (state & 0xffffff) << 16 | 0x89ull << 40 |
                                (state >> 24 & 0xff) << 56;
     segments[TASK_STATE / 8 + 1] = state >> 32;
+    // Interrupts have no stack of their own, so that one in the idle loop goes on below it: that loop can be on the traps'
+    // stack (rights_none.c), which would start anew.
     for (uint32_t vector = 0; vector < VECTOR_COUNT; vector++) {
         uintptr_t stub = (uintptr_t)trap_stubs + vector * ((size_t)(trap_stubs_end - trap_stubs) / VECTOR_COUNT);
         bool is_abort = vector == VECTOR_NMI || vector == VECTOR_DOUBLE_FAULT || vector == VECTOR_MACHINE_CHECK;
         trap_gates[vector] = (struct trap_gate){ .low = (uint16_t)stub, .selector = NUCLEUS_CODE,
-            .ist = is_abort ? IST_ABORTS : IST_TRAPS, .type = vector == VECTOR_BREAKPOINT ? 0xee : 0x8e, .middle = (uint16_t)(stub >> 16),
+            .ist = is_abort ? IST_ABORTS : vector < VECTOR_TICK ? IST_TRAPS : 0,
+            .type = vector == VECTOR_BREAKPOINT ? 0xee : 0x8e, .middle = (uint16_t)(stub >> 16),
             .high = (uint32_t)(stub >> 32) };
     }
     struct table_pointer gdt = { sizeof(segments) - 1, (uintptr_t)segments };
