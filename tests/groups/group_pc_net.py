@@ -5,6 +5,8 @@
 What it says about speed is nothing: TCG emulates. Crossings are counted, and that an idle system sleeps. And attack A28: a network driver
 that was taken over, with a control that shows the escape.
 """
+import hashlib
+import json
 import os
 import re
 import shutil
@@ -20,6 +22,7 @@ import pc
 from common import check, equal
 
 CONFIG = "separate"
+CONFIGS = ("monolith", "net", "sched", "net_sched", "net_sched_apart", "drivers", "separate")
 BOOT_SECONDS = 60
 BIG_BYTES = 200000
 BULK_BYTES = 4 << 20
@@ -134,6 +137,29 @@ def idle(kind):
         equal("PING out of idleness", running.redis("PING"), "PONG")
     check(share < IDLE_SHARE_MAX, f"an idle system takes {share:.0%} of a CPU")
     return f"{share:.0%} of a CPU"
+
+
+def objects(folder):
+    """{component: digest of its object}, of an image just built."""
+    with open(os.path.join(folder, "manifest.json"), encoding="utf-8") as text:
+        found = {item["name"]: item["object"] for item in json.load(text)["components"] if item}
+    digests = {}
+    for name, path in found.items():
+        with open(path, "rb") as data:
+            digests[name] = hashlib.sha256(data.read()).hexdigest()
+    return digests
+
+
+def configuration(config):
+    on_host = objects(common.image(config))
+    on_pc = objects(common.image(config, platform="pc"))
+    equal("components of pc alone", sorted(set(on_pc) - set(on_host)), ["virtio_net"])
+    equal("components of host alone", sorted(set(on_host) - set(on_pc)), ["tap"])
+    for name in set(on_host) & set(on_pc):
+        equal(f"object of {name}", on_pc[name], on_host[name])
+    with serving(config=config) as running:
+        wait_serving(running)
+        talk(running)
 
 
 def without_device():
@@ -257,6 +283,8 @@ ATTEMPTS = [   # (name, function)
 
 def cases():
     skip = pc.missing()
+    for config in CONFIGS:
+        yield ktap.Case(f"{config}: serves, from the objects of host", lambda config=config: configuration(config), skip)
     for kind in ("q35", "microvm"):
         yield ktap.Case(f"{kind}: redis-cli and redis-benchmark", lambda kind=kind: clients(kind), skip)
         yield ktap.Case(f"{kind}: idle means asleep", lambda kind=kind: idle(kind), skip)
