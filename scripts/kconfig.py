@@ -109,12 +109,15 @@ def check(tree, files, extra, moved=()):
 
 
 def follow_driver(tree, base, fragments):
-    """What base says of its network driver (CONFIG_TAP_DOMAIN ...) holds for the one that a fragment puts in its place.
+    """What base says of its network driver (CONFIG_TAP_DOMAIN ...) holds for the one that a fragment, or the platform, puts in
+    its place.
 
     Returns the names that so have lost their meaning."""
-    members = [symbol.name for symbol in tree.named_choices["NETDEV_PROVIDER"].syms]
+    choice = tree.named_choices["NETDEV_PROVIDER"]
+    members = [symbol.name for symbol in choice.syms]
     said = {name for fragment in fragments for name, value, _ in assignments(fragment) if value == "y"}
-    new = next((name for name in members if name in said), None)
+    of_platform = choice.selection.name if choice.selection and tree.syms["PLATFORM_PC"].str_value == "y" else None
+    new = next((name for name in members if name in said), of_platform)
     moved = set()
     for name, value, _ in assignments(base) if new else ():
         old, _, option = name.partition("_")
@@ -159,9 +162,6 @@ def resolve(arguments):
         if not os.path.isfile(file):
             raise ConfigError(f"there is no file {file}")
     tree.load_config(path)
-    moved = follow_driver(tree, path, arguments.fragment)
-    for fragment in arguments.fragment:
-        tree.load_config(fragment, replace=False)
     extra = []
     if arguments.platform:
         name = f"PLATFORM_{arguments.platform.upper()}"
@@ -169,6 +169,9 @@ def resolve(arguments):
             raise ConfigError(f"PLATFORM={arguments.platform}: platforms are host and pc")
         tree.syms[name].set_value(2)
         extra.append(name)
+    moved = follow_driver(tree, path, arguments.fragment)
+    for fragment in arguments.fragment:
+        tree.load_config(fragment, replace=False)
     if stem and not any(name == "NAME" for file in files for name, _, _ in assignments(file)):
         tree.syms["NAME"].set_value(stem)
     check(tree, files, extra, moved)
