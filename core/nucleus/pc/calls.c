@@ -42,7 +42,8 @@ int nucleus_device_submit(uint32_t device, uint32_t operation, struct device_buf
     if (device >= DEVICE_COUNT) return -ENODEV;
     struct device_buffer *list = count <= DEVICE_BATCH_MAX ? alias_checked((uintptr_t)buffers, count * sizeof(*buffers)) : NULL;
     if (list == NULL) return -EINVAL;
-    return device == DEVICE_NET0 ? net_submit(operation, list, count) : console_submit(operation, list, count);
+    if (device == DEVICE_NET0) return net_submit(operation, list, count);
+    return operation <= DEVICE_WRITE ? console_submit(operation, list, count) : -EINVAL;
 }
 
 int nucleus_console_write(const char *text, size_t bytes) {
