@@ -16,6 +16,7 @@ void nucleus_main(uint64_t handed, uint32_t magic) {
     cpu_start();
     paging_start();               // here low memory disappears
     cpu_protect();
+    clock_start();
     machine_find();
     uint64_t seed[ENTROPY_WORDS];
     entropy_read(seed);
@@ -26,7 +27,6 @@ void nucleus_main(uint64_t handed, uint32_t magic) {
     struct public *public = public_writable();
     for (size_t i = 0; i < sizeof(boot_info.arguments); i++) public->boot_arguments[i] = boot_info.arguments[i];
     for (size_t i = 0; i < 4; i++) public->boot_random[i] = random_word();
-    clock_start();
     apic_start();
     net_start();
     power_start();
