@@ -4,15 +4,15 @@
 and its persistent memory: where it lies, that it takes no room in the image, and none in memory before it is used."""
 import os
 import re
-import shutil
 import struct
 
 from elftools.elf.elffile import ELFFile
 
 import audit
 import common
-import group_pc
 import ktap
+import pc
+import pc_common
 from common import check, equal
 
 CONFIG = "tests/configs/fs_defconfig"
@@ -101,7 +101,8 @@ def idle_memory():
 
 
 def run_on_pc():
-    status, lines = group_pc.boot(["exit=thread"], CONFIG, (variant("fs-bare", "CONFIG_FS_FILES_KIB=4096\n"),))
+    folder = common.image(CONFIG, fragments=(variant("fs-bare", "CONFIG_FS_FILES_KIB=4096\n"),), platform="pc")
+    status, lines = pc_common.boot(folder, ["exit=thread"])
     check(any(re.match(r"FSUSER end checks=\d+ wrong=0", line) for line in lines), common.tail(lines))
     equal("exit status", status, 0)
 
@@ -109,8 +110,7 @@ def run_on_pc():
 def cases():
     yield ktap.Case("fs through gates", run, common.skip_of(mpk=True, network=False))
     yield ktap.Case("fs as function calls", lambda: run(variant_without_keys()), common.skip_of(mpk=False, network=False))
-    yield ktap.Case("fs through gates, on pc", run_on_pc,
-                    None if shutil.which("qemu-system-x86_64") else "qemu-system-x86_64 is not installed")
+    yield ktap.Case("fs through gates, on pc", run_on_pc, pc.missing("kernel"))
     yield ktap.Case("persistent memory is where the tables say", lambda: section((), "fs"))
     yield ktap.Case("persistent memory is where the tables say, without keys", lambda: section(variant_without_keys(), "system"))
     yield ktap.Case("persistent memory takes no room in the image", no_room_in_the_image)
