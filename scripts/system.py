@@ -270,7 +270,7 @@ class System:
         os.kill(self.pid, signal.SIGTERM)
 
     def statistics(self, timeout=10):
-        """{'crossings': {(caller, function): n}, 'objects.<domain>': n, 'idle_tsc': n, 'tsc_khz': n}, as of now."""
+        """{'crossings': {(caller, function): n}, 'objects.<domain>': n, 'busy_tsc': n, 'tsc_khz': n}, as of now."""
         start = len(self.console())
         self.request_report()
         _, end = self.wait_for(r"^STAT end$", timeout, start)

@@ -4,8 +4,8 @@
 // public.h - what every domain may read and only the monitor and the nucleus may write (key 15).
 //
 // One page-aligned struct at PUBLIC_BASE: the words of the running CPU, the clock, event counters, the scheduler's
-// view of the threads, the give lists, the boot arguments. Readers must expect change at any instruction (volatile);
-// nothing here is secret. It does not hold registers, tokens or addresses of private memory.
+// view of the threads, the give lists, the boot arguments, idle time. Readers must expect change at any instruction
+// (volatile); nothing here is secret. It does not hold registers, tokens or addresses of private memory.
 #ifndef CORE_PUBLIC_H
 #define CORE_PUBLIC_H
 
@@ -55,6 +55,7 @@ struct public {
     char boot_arguments[BOOT_ARGUMENTS_BYTES]; // "key=value key=value", NUL-terminated
     uint64_t boot_random[4];  // seed material for hash tables and TCP sequence numbers; not secret from any domain
     struct give_list given[THREAD_MAX];
+    uint64_t idle_tsc;        // TSC ticks in which the nucleus slept, because no thread could run
 };
 
 // Placed by the linker script at PUBLIC_BASE. The monitor and the nucleus write through public_writable().

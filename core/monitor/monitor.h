@@ -26,7 +26,6 @@ bool monitor_is_gate_die(uint64_t rip);
 void threads_start(void);                       // makes one thread per entry of thread_table, runnable
 void thread_end(void) __attribute__((noreturn)); // the running thread is over
 void threads_tick(bool force);                  // due sleepers and ready devices; then perhaps another thread
-extern uint64_t monitor_idle_tsc;
 uint32_t threads_count(void);                   // threads that have existed, 0 included
 void threads_wait_of(uint32_t thread, uint32_t *event, uint64_t *deadline_ns); // unchanged unless it waits
 // boot.c

@@ -25,7 +25,6 @@ static struct wait {
 } waits[THREAD_MAX];
 static uint32_t thread_limit = 1;      // threads 0..limit-1 have existed
 static uint64_t scheduler_mistakes;
-uint64_t monitor_idle_tsc;
 
 static uint32_t current(void) { return public_area.cpu.thread; }
 static volatile struct public_thread *view(uint32_t thread) { return &public_writable()->threads[thread]; }
@@ -67,10 +66,7 @@ static void idle(void) {
     uint64_t deadline_ns = DEADLINE_NEVER;
     for (uint32_t t = 0; t < thread_limit; t++)
         if (view(t)->state == THREAD_WAITING && waits[t].deadline_ns < deadline_ns) deadline_ns = waits[t].deadline_ns;
-    uint64_t start = __builtin_ia32_rdtsc();
-    uint64_t now_ns = time_now_ns();
-    if (deadline_ns > now_ns) deliver(nucleus_wait(deadline_ns, awaited_devices()));
-    monitor_idle_tsc += __builtin_ia32_rdtsc() - start;
+    if (deadline_ns > time_now_ns()) deliver(nucleus_wait(deadline_ns, awaited_devices()));
     wake_due(time_now_ns());
 }
 

@@ -39,7 +39,7 @@ static int rows_of(uint32_t first, uint32_t count, size_t max) {
 
 int system_about(struct system_about *out) {
     struct system_about about = {
-        .start_ns = start_ns, .idle_tsc = monitor_idle_tsc, .heap_quota_bytes = xheap_quota_bytes,
+        .start_ns = start_ns, .idle_tsc = public_area.idle_tsc, .heap_quota_bytes = xheap_quota_bytes,
         .domains = domain_count, .components = component_count, .edges = edge_count, .threads = threads_count(),
         .has_keys = has_keys(), .counts_calls = has_keys() && GATES_COUNT,
     };

@@ -146,7 +146,9 @@ int64_t nucleus_wait(uint64_t deadline_ns, uint64_t devices) {
         if (!deadline_ns) left = 0;
         struct __kernel_timespec wait = {.tv_sec = (int64_t)(left / 1000000000), .tv_nsec = (int64_t)(left % 1000000000)};
         nucleus_idle = true;
+        uint64_t start = __builtin_ia32_rdtsc();
         int64_t ready = SYSCALL(__NR_ppoll, polled, count, &wait, 0, 0);
+        if (left) public_writable()->idle_tsc += __builtin_ia32_rdtsc() - start;
         nucleus_idle = false;
         if (ready > 0) {
             int64_t mask = 0;

@@ -10,14 +10,22 @@
 #define IDLE_NS_MAX 1000000000ull // the timer's count has 32 bits: a longer wait is several
 
 volatile bool nucleus_is_idle;
+static uint64_t idle_start_tsc;   // 0: awake
 static uint64_t requests;         // NUCLEUS_WAIT_*; an NMI adds to it at any instruction
 
 void request(uint64_t what) { __atomic_fetch_or(&requests, what, __ATOMIC_SEQ_CST); }
 uint64_t requests_take(void) { return __atomic_exchange_n(&requests, 0, __ATOMIC_SEQ_CST); }
 
+// Whatever wakes the CPU is work already. Taken at once, since an NMI can come in between.
+void idle_end(void) {
+    uint64_t start = __atomic_exchange_n(&idle_start_tsc, 0, __ATOMIC_SEQ_CST);
+    if (start != 0) public_writable()->idle_tsc += tsc_read() - start;
+}
+
 // Until any interrupt: the one place at which ring 0 can be interrupted.
 static void idle(void) {
     nucleus_is_idle = true;
+    idle_start_tsc = tsc_read();
     __asm__ volatile("sti; hlt; cli" : : : "memory"); // sti takes effect behind hlt, so that no wake-up is lost
     nucleus_is_idle = false;
 }

@@ -77,6 +77,7 @@ bool cpu_has(uint32_t leaf, uint32_t word, uint32_t bit);
 
 // ---- calls.c ----
 extern volatile bool nucleus_is_idle;                    // ring 0 waits for an interrupt
+void idle_end(void);                                     // for whatever interrupts it: from here on it is busy
 void request(uint64_t what);                             // NUCLEUS_WAIT_STOP or _REPORT; from anywhere
 uint64_t requests_take(void);
 

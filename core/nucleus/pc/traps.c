@@ -112,6 +112,7 @@ static _Noreturn void interrupt(const struct context *context) {
 void tick_start(void) { timer_arm(TICK_NS); }
 
 _Noreturn void trap(struct context *context) {
+    idle_end();
     if (context->vector == VECTOR_NMI) {
         request(NUCLEUS_WAIT_REPORT);
         context_enter(context);
