@@ -118,7 +118,7 @@ endef
 # ---- lib and the heap's client side: archives, linked per domain
 
 lib-src := $(wildcard lib/*.c lib/*.S)
-lib-uses := time console
+lib-uses := time console entropy
 heap-src := $(wildcard shared-heap/client*.c)
 shared-flags := $(common-flags) $(strict-flags) $(private-includes) $(call header-flags,$(lib-uses))
 $(O)/obj/lib/flags: FORCE

@@ -8,7 +8,7 @@
 //   PUBLIC_BASE   key 15: struct public, owner table          } every gate and every domain is RIP-relative
 //   STACKS_BASE   STACK_AREA_BYTES per domain id, STACK_STRIDE per thread: [guard page][stack]
 //   HEAPS_BASE    HEAP_AREA_BYTES per domain id: the domain's private heap (only CONFIG'd bytes of it are mapped)
-//   DEVICE_WINDOWS_BASE  pc: DEVICE_WINDOW_BYTES per device, what its driver sees of it (virtio_ring.h); not at the alias
+//   DEVICE_WINDOWS_BASE  DEVICE_WINDOW_BYTES per device, what its driver sees of it (virtio_ring.h); on pc not at the alias
 //   ARENA_BASE    key 14: the shared heap
 //
 // All lies above 4 GiB, where 32-bit code cannot reach (attack A10). [DOMAIN_BASE, MAP_END) exists twice: at the

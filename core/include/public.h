@@ -53,7 +53,7 @@ struct public {
     uint32_t events[EVENT_MAX];
     struct public_thread threads[THREAD_MAX];
     char boot_arguments[BOOT_ARGUMENTS_BYTES]; // "key=value key=value", NUL-terminated
-    uint64_t boot_random[4];  // seed material for hash tables and TCP sequence numbers; not secret from any domain
+    uint64_t boot_random[4];  // what differs from boot to boot; not secret from any domain (lib/secret.h for that)
     struct give_list given[THREAD_MAX];
     uint64_t idle_tsc;        // TSC ticks in which the nucleus slept, because no thread could run
 };

@@ -13,7 +13,8 @@
 //   page  3  available ring             the driver's
 //   page  4  buffer 0 ...               received bytes; the device writes, the driver copies them out
 //
-// docs/virtio.md says why. The structures are those of the Virtual I/O Device specification 1.2, 2.7; all little
+// The window of a source of entropy (on both platforms) is one page, a struct virtio_entropy, and read-only as a whole:
+// each DEVICE_NOTIFY offers the one buffer in it to the device. docs/virtio.md says why. The structures are those of the Virtual I/O Device specification 1.2, 2.7; all little
 // endian.
 #ifndef CORE_VIRTIO_RING_H
 #define CORE_VIRTIO_RING_H
@@ -55,6 +56,18 @@ struct device_window {
     uint64_t features;        // virtio feature bits that are in force
     uint8_t mac[6];
 };
+
+#define VIRTIO_ENTROPY_ENTRIES 8       // what QEMU offers
+#define VIRTIO_ENTROPY_WORDS 4         // of one answer
+struct virtio_entropy {                // alignments: 2.7
+    struct virtio_descriptor table[VIRTIO_ENTROPY_ENTRIES];     // the first: words, for ever
+    struct { uint16_t flags, index, ring[VIRTIO_ENTROPY_ENTRIES]; } available;
+    uint32_t pad;
+    struct { uint16_t flags, index; struct virtio_used_entry ring[VIRTIO_ENTROPY_ENTRIES]; } used; // the device's
+    uint64_t words[VIRTIO_ENTROPY_WORDS]; // the device's: the last answer
+};
+_Static_assert(sizeof(struct virtio_entropy) <= PAGE_BYTES && __builtin_offsetof(struct virtio_entropy, used) % 4 == 0,
+               "one page, aligned");
 
 #define WINDOW_ADDRESS(device, page) \
     (DEVICE_WINDOWS_BASE + (uintptr_t)(device) * DEVICE_WINDOW_BYTES + (uintptr_t)(page) * PAGE_BYTES)

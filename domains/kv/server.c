@@ -14,6 +14,7 @@
 #include "kv.h"
 #include "log.h"
 #include "persistence.h"
+#include "secret.h"
 #include "string.h"
 #include "system.h"
 #include "thread.h"
@@ -47,10 +48,12 @@ static size_t replies_used;
 static uint64_t round_number;
 
 int kv_init(uint32_t generation, int persist_valid) {
+    (void)generation;
     (void)persist_valid;
+    uint64_t secret[2];
+    secret_draw("kv", secret);
     size_t heap_bytes = (size_t)CONFIG_KV_HEAP_KIB * 1024, reserve = heap_bytes >> RESERVE_SHIFT;
-    store_open(&store, public_area.boot_random[0] ^ __builtin_ia32_rdtsc(), public_area.boot_random[1] ^ generation,
-               heap_bytes - reserve);
+    store_open(&store, secret[0], secret[1], heap_bytes - reserve);
     connections = (struct connection_table){.store = &store, .input_limit = reserve / 2, .output_limit = reserve / 2,
                                             .clients = {.started_ns = time_now_ns()}};
     batch = xheap_alloc(sizeof(*batch));

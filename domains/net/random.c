@@ -3,13 +3,13 @@
 
 // random.c - SipHash-2-4 under a secret that is made at each start of the domain.
 //
-// boot_random can be read by every domain, so the time stamp counter at init, which only this domain saw, is mixed in:
-// enough against a remote peer, not claimed against another domain. Invariant: the secret never leaves this file.
+// The secret is one that no other domain can know, where there is a source of entropy (lib/secret.h). Invariant: it never
+// leaves this file.
 // Source: RFC 6528 for initial sequence numbers.
 #include "random.h"
-#include "public.h"
 #include "clock.h"
 #include "net_hooks.h"
+#include "secret.h"
 #include "siphash.h"
 
 static uint64_t secret[2];
@@ -19,15 +19,7 @@ static uint64_t keyed_hash(uint64_t first, uint64_t second) {
     return siphash_2_4(secret, (const uint64_t[2]){first, second}, 16);
 }
 
-void random_init(void) {
-    secret[0] = public_area.boot_random[0];
-    secret[1] = public_area.boot_random[1];
-    // Two hashes, so that each half of the new secret depends on all of the old one and on the counter's low bits.
-    const uint64_t first = keyed_hash(__builtin_ia32_rdtsc(), public_area.boot_random[2]);
-    const uint64_t second = keyed_hash(__builtin_ia32_rdtsc(), public_area.boot_random[3] ^ first);
-    secret[0] = first;
-    secret[1] = second;
-}
+void random_init(void) { secret_draw("net", secret); }
 
 uint32_t net_random(void) { return (uint32_t)keyed_hash(++drawn, UINT64_MAX); }
 

@@ -12,6 +12,7 @@
 #include "link.h"
 #include "net.h"
 #include "netdev.h"
+#include "secret.h"
 #include "socket.h"
 #include "thread.h"
 #include "timers.h"
@@ -22,6 +23,13 @@
 #define MTU 1500
 
 // ---- the shared heap ----
+
+// A fixed one: a failure comes again.
+void secret_draw(const char *who, uint64_t secret[2]) {
+    (void)who;
+    secret[0] = 1;
+    secret[1] = 2;
+}
 
 #define OBJECTS_MAX 4096
 static struct object { char *start; size_t bytes; } objects[OBJECTS_MAX];

@@ -11,7 +11,7 @@
 O ?= build
 comma := ,
 unit := $(O)/unit
-unit-tests := alloc boot command connection console discipline format fs fs_names fs_model fs_keep fs_stop heap net real resp redis sched shell snapshot store string
+unit-tests := alloc boot command connection console discipline format fs fs_names fs_model fs_keep fs_stop generator heap net real resp redis sched shell snapshot store string
 
 kv-pure := $(filter-out domains/kv/server.c,$(wildcard domains/kv/*.c)) $(wildcard domains/fs/*.c) lib/heap_salvage.c lib/format.c tests/unit/fake_services.c
 test-alloc-src := lib/alloc.c
@@ -29,6 +29,7 @@ test-fs_names-src := $(fs-pure)
 test-fs_model-src := $(fs-pure)
 test-fs_keep-src := $(fs-sources) lib/heap.c
 test-fs_stop-src := $(fs-sources) lib/heap.c
+test-generator-src :=
 test-real-src := domains/kv/real.c lib/format.c
 test-resp-src := domains/kv/resp.c lib/format.c tests/unit/fake_heap.c
 test-redis-src := $(kv-pure) tests/unit/fake_heap.c
@@ -58,7 +59,7 @@ $(foreach name,fs fs_names fs_model command connection redis snapshot store,$(ev
 $(foreach name,fs_keep fs_stop,$(eval test-$(name)-flags := -DCONFIG_FS_FILES_KIB=192))
 
 UNIT_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Werror -fno-omit-frame-pointer -fsanitize=address,undefined \
-	-fno-sanitize-recover=all $(addprefix -iquote ,lib core/include shared-heap domains/fs domains/kv domains/net domains/shell domains/time domains/sched drivers/console tests/components/dumper)
+	-fno-sanitize-recover=all $(addprefix -iquote ,lib core/include shared-heap domains/fs domains/kv domains/net domains/shell domains/time domains/sched drivers/console drivers/virtio-rng tests/components/dumper)
 
 .PHONY: unit check
 unit: $(addprefix $(unit)/test_,$(unit-tests))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// device.c - console, TAP and idling: the nucleus's part of device_submit, always through the alias.
+// device.c - console, TAP, source of entropy and idling: the nucleus's part of device_submit, always through the alias.
 #include <asm/unistd.h>
 #include <linux/fcntl.h>
 #include <linux/if.h>
@@ -13,6 +13,7 @@
 #include <linux/un.h>
 #include "clock.h"
 #include "host.h"
+#include "virtio_ring.h"
 
 #define EINTR 4 // a tick while a pipe is full: Linux's alone, it never leaves the nucleus
 #define AF_UNIX_FAMILY 1   // AF_UNIX and SOCK_STREAM, which only libc's headers name
@@ -23,7 +24,7 @@
 #define ECONNRESET_LINUX 104
 #define NET_HEADER_BYTES 12 // struct virtio_net_hdr_v1, what tap.c expects
 
-int device_fd[DEVICE_COUNT] = {[DEVICE_CONSOLE] = 1, [DEVICE_NET0] = -1};
+int device_fd[DEVICE_COUNT] = {[DEVICE_CONSOLE] = 1, [DEVICE_NET0] = -1, [DEVICE_ENTROPY] = -1};
 static int console_input = 0; // -1 when standard input has ended: Linux would call it ready for ever
 
 // A number that nobody gave us would be taken by the next file opened here, a TAP perhaps: it must be nothing instead.
@@ -102,7 +103,18 @@ static int console_read(struct device_buffer *buffer) {
     return 1;
 }
 
+// The device's half of the queue in the driver's window, which the driver cannot write: Linux's generator answers at once.
+static int entropy_submit(uint32_t operation) {
+    if (operation != DEVICE_NOTIFY) return -EINVAL;
+    struct virtio_entropy *queue = alias(WINDOW_ADDRESS(DEVICE_ENTROPY, 0));
+    random_bytes(queue->words, sizeof queue->words);
+    queue->used.ring[queue->used.index % VIRTIO_ENTROPY_ENTRIES] = (struct virtio_used_entry){.bytes = sizeof queue->words};
+    __atomic_store_n(&queue->used.index, (uint16_t)(queue->used.index + 1), __ATOMIC_RELEASE);
+    return 0;
+}
+
 int nucleus_device_submit(uint32_t device, uint32_t operation, struct device_buffer *buffers, size_t count) {
+    if (device == DEVICE_ENTROPY) return entropy_submit(operation);
     if (device >= DEVICE_COUNT || (operation == DEVICE_READ ? input_of(device) : device_fd[device]) < 0) return -ENODEV;
     if (operation > DEVICE_WRITE || !memory_is_mapped((uint64_t)buffers, count * sizeof *buffers)) return -EINVAL;
     struct device_buffer *list = alias((uint64_t)buffers);

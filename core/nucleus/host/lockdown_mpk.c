@@ -4,7 +4,7 @@
 // lockdown_mpk.c - the kernel stops serving everybody but the nucleus.
 //
 // Three layers: mseal (no mapping changes any more), Syscall User Dispatch with an empty allowed range (the selector
-// byte on key 15 decides), and seccomp behind it: one call site, seven numbers. The vsyscall page, which
+// byte on key 15 decides), and seccomp behind it: one call site, eight numbers. The vsyscall page, which
 // the second does not see, is trapped by the third. rseq and robust lists were never registered: there is no libc.
 #include <asm/unistd.h>
 #include <linux/audit.h>
@@ -20,7 +20,7 @@ void lockdown_seal(uint64_t address, size_t bytes) {
 }
 
 static const uint32_t allowed[] = {__NR_read, __NR_write, __NR_ppoll, __NR_rt_sigreturn, __NR_timer_settime,
-                                   __NR_clock_gettime, __NR_exit_group};
+                                   __NR_clock_gettime, __NR_getrandom, __NR_exit_group};
 #define ALLOWED (sizeof allowed / sizeof *allowed)
 
 void lockdown(void) {

@@ -12,6 +12,7 @@
 #include <linux/mman.h>
 #include <asm/mman.h>
 #include "host.h"
+#include "virtio_ring.h"
 #include "xheap.h"
 
 #define PIECES_MAX 1024
@@ -75,6 +76,11 @@ void memory_map(void) {
         if (domain->rodata_bytes) rights_protect(domain->rodata_start, domain->rodata_bytes, domain->pkey, false);
         lockdown_seal(domain->rodata_start, domain->rodata_bytes);
         lockdown_seal(domain->text_start, domain->text_bytes);
+    }
+    uint32_t driver = device_table[DEVICE_ENTROPY].domain;
+    if (driver) {
+        map_piece(WINDOW_ADDRESS(DEVICE_ENTROPY, 0), PAGE_BYTES, domain_table[driver].pkey, true);
+        rights_protect(WINDOW_ADDRESS(DEVICE_ENTROPY, 0), PAGE_BYTES, domain_table[driver].pkey, false);
     }
     lockdown_seal(domain_table[0].text_start, domain_table[0].text_bytes);
     lockdown_seal(domain_table[0].rodata_start, domain_table[0].rodata_bytes);

@@ -35,6 +35,7 @@ int64_t nucleus_wait(uint64_t deadline_ns, uint64_t devices) {
         int64_t ready = (int64_t)requests_take();
         if ((devices >> DEVICE_CONSOLE & 1) != 0 && console_is_ready()) ready |= 1 << DEVICE_CONSOLE;
         if ((devices >> DEVICE_NET0 & 1) != 0 && net_is_ready()) ready |= 1 << DEVICE_NET0;
+        if ((devices >> DEVICE_ENTROPY & 1) != 0 && entropy_is_ready()) ready |= 1 << DEVICE_ENTROPY;
         uint64_t now_ns = clock_ns();
         if (ready != 0 || now_ns >= deadline_ns) {
             if (has_slept) tick_start(); // the timer was used for the deadline
@@ -51,6 +52,7 @@ int nucleus_device_submit(uint32_t device, uint32_t operation, struct device_buf
     struct device_buffer *list = count <= DEVICE_BATCH_MAX ? alias_checked((uintptr_t)buffers, count * sizeof(*buffers)) : NULL;
     if (list == NULL) return -EINVAL;
     if (device == DEVICE_NET0) return net_submit(operation, list, count);
+    if (device == DEVICE_ENTROPY) return entropy_submit(operation);
     return operation <= DEVICE_WRITE ? console_submit(operation, list, count) : -EINVAL;
 }
 

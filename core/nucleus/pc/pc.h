@@ -108,6 +108,9 @@ int net_submit(uint32_t operation, struct device_buffer *buffers, size_t count);
 // ---- virtio_entropy.c ----
 #define ENTROPY_WORDS 2                                  // what random_seed() takes
 bool entropy_read(uint64_t words[ENTROPY_WORDS]);        // after machine_find; false, and zeros: there is no such device
+void entropy_start(void);                                // after apic_start: the device for its driver
+bool entropy_is_ready(void);                             // it interrupted since this was last asked
+int entropy_submit(uint32_t operation);
 
 // ---- clock.c ----
 void clock_start(void);                                  // and public_area.clock

@@ -29,6 +29,7 @@ void nucleus_main(uint64_t handed, uint32_t magic) {
     for (size_t i = 0; i < 4; i++) public->boot_random[i] = random_word();
     apic_start();
     net_start();
+    entropy_start();
     power_start();
     console_open_input();
     threads_start();

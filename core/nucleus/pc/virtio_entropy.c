@@ -1,46 +1,84 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// virtio_entropy.c - random bytes from a virtio entropy device, once, before anything random is drawn.
+// virtio_entropy.c - ring 0's part of the virtio entropy device: a seed before anything random is drawn, then the queue
+// for its driver.
 //
-// In ring 0 and polled, not a component: the gates' tokens are drawn before the first domain exists, and where the CPU
-// has no RDRAND they would be as good as the clock. One page holds the whole queue; then the device is reset, so that
-// it writes nothing ever after. It does not wait for a source that is dry: whoever blocks its boot on that has a
-// machine that does not boot.
+// The seed comes in ring 0 and polled: the gates' tokens are drawn before the first domain exists, and where the CPU
+// has no RDRAND they would be as good as the clock. It does not wait for a source that is dry: whoever blocks its boot
+// on that has a machine that does not boot. Then the device is reset, and no trace of the seed is left in the page.
+// Afterwards the page is the driver's window (core/include/virtio_ring.h), read-only: all that a driver can do is to have
+// the one buffer offered again, and one at a time. Invariant: the device is told of no memory but that page.
 #include "pc.h"
 #include "virtio_transport.h"
 
 #define TYPE_ENTROPY 4
-#define ENTRIES 8                 // what QEMU offers
 #define WAIT_CYCLES (1ull << 30)  // no clock runs yet; some tenths of a second
 
-struct queue {                    // alignments: 2.7 of the specification
-    struct virtio_descriptor table[ENTRIES];
-    struct { uint16_t flags, index, ring[ENTRIES]; } available;
-    uint8_t pad[100];
-    struct { uint16_t flags, index; struct virtio_used_entry ring[ENTRIES]; } used;
-    uint64_t words[ENTROPY_WORDS];
-};
-_Static_assert(sizeof(struct queue) <= PAGE_BYTES && offsetof(struct queue, used) % 4 == 0, "one page, aligned");
+static struct virtio source;
+static uintptr_t frame;
+static volatile struct virtio_entropy *queue;
+static bool is_open, is_interrupted;
+
+static bool queue_open(void) {
+    if (frame == 0) frame = frame_take();
+    queue = frame_memory(frame);
+    volatile uint64_t *words = frame_memory(frame);
+    for (size_t i = 0; i < sizeof(*queue) / sizeof(*words); i++) words[i] = 0;
+    queue->table[0].address = frame + offsetof(struct virtio_entropy, words);
+    queue->table[0].bytes = sizeof(queue->words);
+    queue->table[0].flags = VIRTIO_WRITE;
+    return virtio_queue_open(&source, 0, VIRTIO_ENTROPY_ENTRIES, frame, frame + offsetof(struct virtio_entropy, available),
+                             frame + offsetof(struct virtio_entropy, used));
+}
+
+// Not before the last answer came: so no entry is ever overwritten, and no index runs ahead.
+static void ask(void) {
+    if (queue->used.index != queue->available.index) return;
+    __atomic_store_n(&queue->available.index, (uint16_t)(queue->available.index + 1), __ATOMIC_RELEASE);
+    virtio_kick(&source, 0);
+}
 
 bool entropy_read(uint64_t words[ENTROPY_WORDS]) {
-    struct virtio virtio;
     for (uint32_t i = 0; i < ENTROPY_WORDS; i++) words[i] = 0;
-    if (!virtio_start(&virtio, TYPE_ENTROPY, 0)) return false;
-    uintptr_t frame = frame_take();
-    struct queue *queue = frame_memory(frame);
-    volatile uint16_t *done = &queue->used.index;
-    queue->table[0] = (struct virtio_descriptor){
-        .address = frame + offsetof(struct queue, words), .bytes = sizeof(queue->words), .flags = VIRTIO_WRITE };
-    queue->available.index = 1;
-    uintptr_t available = frame + offsetof(struct queue, available), used = frame + offsetof(struct queue, used);
-    if (virtio_queue_open(&virtio, 0, ENTRIES, frame, available, used)) {
-        virtio_finish(&virtio);
-        virtio_kick(&virtio, 0);
-        for (uint64_t start = tsc_read(); *done == 0 && tsc_read() - start < WAIT_CYCLES;) __asm__ volatile("pause");
+    if (!virtio_start(&source, TYPE_ENTROPY, 0)) return false;
+    bool is_done = false;
+    if (queue_open()) {
+        virtio_finish(&source);
+        ask();
+        for (uint64_t start = tsc_read(); !is_done && tsc_read() - start < WAIT_CYCLES;)
+            is_done = __atomic_load_n(&queue->used.index, __ATOMIC_ACQUIRE) == 1;
+        is_done = is_done && queue->used.ring[0].bytes >= ENTROPY_WORDS * sizeof(*words);
     }
-    bool is_done = __atomic_load_n(done, __ATOMIC_ACQUIRE) == 1 && queue->used.ring[0].bytes == sizeof(queue->words);
-    virtio_stop(&virtio);
+    virtio_stop(&source);
     for (uint32_t i = 0; is_done && i < ENTROPY_WORDS; i++) words[i] = queue->words[i];
+    for (uint32_t i = 0; i < VIRTIO_ENTROPY_WORDS; i++) queue->words[i] = 0;
     return is_done;
+}
+
+static void interrupted(void) {
+    virtio_acknowledge(&source);
+    is_interrupted = true;
+}
+
+bool entropy_is_ready(void) {
+    bool was = is_interrupted;
+    is_interrupted = false;
+    return was;
+}
+
+void entropy_start(void) {
+    uint32_t domain = device_table[DEVICE_ENTROPY].domain;
+    if (domain == 0 || !virtio_start(&source, TYPE_ENTROPY, 0)) return;
+    is_open = virtio_interrupt_open(&source, interrupted) && queue_open();
+    if (!is_open) return;
+    window_map(WINDOW_ADDRESS(DEVICE_ENTROPY, 0), frame, domain_table[domain].pkey, false);
+    virtio_finish(&source);
+}
+
+int entropy_submit(uint32_t operation) {
+    if (!is_open) return -ENODEV;
+    if (operation != DEVICE_NOTIFY) return -EINVAL;
+    ask();
+    return 0;
 }

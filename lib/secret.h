@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SPDX-FileCopyrightText: The Cloister authors
+
+// secret.h - a key for SipHash that only this domain knows.
+//
+// It calls entropy_word(): the domain gets an edge to who provides that. It is for a component's start, not for many.
+#ifndef LIB_SECRET_H
+#define LIB_SECRET_H
+
+#include <stdint.h>
+
+// Draws secret. When there is no source of entropy, it logs so in who's name, and makes one of boot_random and the time
+// stamp counter: strangers cannot guess that, but another domain can. Does not block.
+void secret_draw(const char *who, uint64_t secret[2]);
+
+#endif
