@@ -56,6 +56,7 @@ struct public {
     uint64_t boot_random[4];  // what differs from boot to boot; not secret from any domain (lib/secret.h for that)
     struct give_list given[THREAD_MAX];
     uint64_t idle_tsc;        // TSC ticks in which the nucleus slept, because no thread could run
+    uint64_t start_ns;        // when the nucleus was entered, on the clock
 };
 
 // Placed by the linker script at PUBLIC_BASE. The monitor and the nucleus write through public_writable().

@@ -25,7 +25,7 @@
 #define SYSTEM_BATCH_MAX 32    // rows per call: the monitor is not preempted meanwhile
 
 struct system_about {
-    uint64_t start_ns;         // when the monitor took over, on the clock of time_now_ns()
+    uint64_t start_ns;         // when the nucleus was entered, on the clock of time_now_ns()
     uint64_t idle_tsc;         // TSC cycles during which no thread could run
     uint64_t heap_quota_bytes; // how much of the shared heap one domain can be charged for
     uint32_t domains, components, edges, threads; // rows of each list

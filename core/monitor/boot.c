@@ -8,7 +8,6 @@
 uint32_t boot_components_started;
 
 void monitor_boot(void) {
-    views_start();
     public_writable()->threads[0].state = THREAD_RUNNABLE;
     for (uint32_t i = 0; i < component_count; i++) {
         int error = component_table[i].init(BOOT_GENERATION, 0);

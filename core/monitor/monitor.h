@@ -35,8 +35,6 @@ void monitor_boot(void) __attribute__((noreturn));
 void monitor_probe(void);                       // boot_probe.c, boot_noprobe.c
 // statistics.c
 void statistics_report(void);
-// views.c
-void views_start(void);                         // remembers when the system started
 // shared-heap/monitor.c
 extern const uint64_t xheap_quota_bytes;
 uint64_t xheap_charged_bytes(uint32_t domain);

@@ -22,10 +22,6 @@
 #define GATES_COUNT 0
 #endif
 
-static uint64_t start_ns;
-
-void views_start(void) { start_ns = time_now_ns(); }
-
 static bool has_keys(void) { return domain_table[DOMAIN_FIRST].pkru != 0; }
 
 static void name_copy(char *out, const char *name) { memcpy(out, name, strnlen(name, SYSTEM_NAME_BYTES - 1)); }
@@ -39,7 +35,7 @@ static int rows_of(uint32_t first, uint32_t count, size_t max) {
 
 int system_about(struct system_about *out) {
     struct system_about about = {
-        .start_ns = start_ns, .idle_tsc = public_area.idle_tsc, .heap_quota_bytes = xheap_quota_bytes,
+        .start_ns = public_area.start_ns, .idle_tsc = public_area.idle_tsc, .heap_quota_bytes = xheap_quota_bytes,
         .domains = domain_count, .components = component_count, .edges = edge_count, .threads = threads_count(),
         .has_keys = has_keys(), .counts_calls = has_keys() && GATES_COUNT,
     };

@@ -258,7 +258,8 @@ int kv_main(void) {
             log_line("kv: cannot listen on port %u: error %d", port, -result);
             return result;
         }
-        log_line("kv: port %u, %zu MiB for data: ready", port, store.memory.limit_bytes >> 20);
+        log_line("kv: port %u, %zu MiB for data, %lu us from the start: ready", port, store.memory.limit_bytes >> 20,
+                 (time_now_ns() - public_area.start_ns) / 1000);
         do
             result = exchange();
         while ((result >= 0 || result == -ENOSTACK) && !connections.clients.shutdown);

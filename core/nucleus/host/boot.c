@@ -76,6 +76,7 @@ static void publish_arguments(struct public *public) {
 }
 
 __attribute__((noreturn, used)) void nucleus_main(uint64_t *stack) {
+    int64_t entered_ns = nucleus_clock_reference(0);
     boot_argument_count = (int)stack[0];
     boot_arguments = (char **)(stack + 1);
     for (int i = 1; i < boot_argument_count; i++) {
@@ -108,7 +109,7 @@ __attribute__((noreturn, used)) void nucleus_main(uint64_t *stack) {
     rights_tokens();
     thread_prepare_first();
     device_open();
-    clock_start();
+    clock_start(entered_ns);
     signal_install(); // does not come back: the handler goes on in the monitor
     nucleus_panic("the boot signal was not delivered", 0);
 }

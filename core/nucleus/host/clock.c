@@ -29,7 +29,7 @@ static void sample(uint64_t *ns, uint64_t *tsc) {
     }
 }
 
-void clock_start(void) {
+void clock_start(int64_t entered_ns) {
     struct public *public = alias(PUBLIC_BASE);
     uint64_t start_ns = 0, start_tsc = 0, now_ns = 0, now_tsc = 0;
     sample(&start_ns, &start_tsc);
@@ -41,4 +41,5 @@ void clock_start(void) {
     public->clock.multiplier = (ns << 32) / tsc;
     public->clock.wall_offset_ns = (uint64_t)nucleus_clock_reference(1) - now_ns;
     public->clock.tsc_khz = tsc * 1000000 / ns;
+    public->start_ns = (uint64_t)entered_ns;
 }

@@ -102,7 +102,7 @@ void random_bytes(void *out, size_t bytes);
 const char *boot_value(const char *key);       // from the command line, NULL when absent
 void device_standard_files(void);             // before anything is opened
 void device_open(void);
-void clock_start(void);
+void clock_start(int64_t entered_ns);
 extern const uint32_t config_tick_hz;
 
 // The monitor's, for the upcall.

@@ -47,6 +47,9 @@ multiboot_header_end:
 nucleus_start:
     cld
     mov %eax, %esi
+    rdtsc
+    mov %eax, %edi
+    mov %edx, %ebp                // the clock starts here
     mov $CR4_PAE, %eax
     mov %eax, %cr4
     mov $boot_level4, %eax
@@ -61,7 +64,8 @@ nucleus_start:
     ljmp $NUCLEUS_CODE, $long_mode
 
     .code64
-// FROM: nucleus_start. LIVE IN: esi, ebx. LIVE OUT: rdi = what the protocol hands over (physical), rsi = its magic.
+// FROM: nucleus_start. LIVE IN: esi, ebx, ebp:edi. LIVE OUT: rdi = what the protocol hands over (physical), rsi = its magic,
+// rdx = the TSC at nucleus_start.
 // IRQ: off. PKRU: not enabled.
 long_mode:
     xor %eax, %eax
@@ -70,6 +74,10 @@ long_mode:
     mov %eax, %fs
     mov %eax, %gs
     mov %eax, %ss
+    mov %ebp, %edx
+    shl $32, %rdx
+    mov %edi, %edi
+    or %rdi, %rdx
     mov %ebx, %edi
     mov %esi, %esi
     xor %ebp, %ebp

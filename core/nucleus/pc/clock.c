@@ -187,10 +187,10 @@ static uint64_t wall_find(void) {
     return has_rtc() ? rtc_seconds() * 1000000000ull : 0;
 }
 
-void clock_start(void) {
+void clock_start(uint64_t entered_tsc) {
     khz_find();
     if (tsc_khz < KHZ_MIN) die_with("nothing to measure the TSC against; give this machine a PIT, an ACPI timer or a real-time clock");
-    tsc_start = tsc_read();
+    tsc_start = entered_tsc;
     uint64_t wall_ns = wall_find();
     wall_offset_ns = wall_ns != 0 ? wall_ns - clock_ns() : 0;
     struct public *public = public_writable();

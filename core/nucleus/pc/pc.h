@@ -113,7 +113,7 @@ bool entropy_is_ready(void);                             // it interrupted since
 int entropy_submit(uint32_t operation);
 
 // ---- clock.c ----
-void clock_start(void);                                  // and public_area.clock
+void clock_start(uint64_t entered_tsc);                  // which is its zero; and public_area.clock
 uint64_t clock_ns(void);
 extern const char *clock_source, *clock_wall_source;     // what they were taken from
 uint64_t clock_wall_offset_ns(void);                     // 0: this machine has no wall clock

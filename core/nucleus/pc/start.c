@@ -7,16 +7,16 @@
 #include "machine.h"
 #include "pc.h"
 
-void nucleus_main(uint64_t handed, uint32_t magic);
+void nucleus_main(uint64_t handed, uint32_t magic, uint64_t entered_tsc);
 
-void nucleus_main(uint64_t handed, uint32_t magic) {
+void nucleus_main(uint64_t handed, uint32_t magic, uint64_t entered_tsc) {
     console_start();
     boot_info_read(handed, magic);
     machine_read();
     cpu_start();
     paging_start();               // here low memory disappears
     cpu_protect();
-    clock_start();
+    clock_start(entered_tsc);
     machine_find();
     uint64_t seed[ENTROPY_WORDS];
     entropy_read(seed);
