@@ -7,11 +7,14 @@
 #   scripts/setup.sh [O]            install what is missing, then unpack the pinned sources under O/sources
 #   scripts/setup.sh --show PKG     print PKG's version and checksums on this release, in sources.lock's form
 #   scripts/setup.sh --packages     print the Debian packages that this needs
+#   scripts/setup.sh --download FOLDER PKG ...   fetch binary packages into FOLDER, install nothing; a kernel's metapackage
+#                                   stands for the kernel that it depends on
 #
 # O is the build folder (argument, else environment variable O, else build). Asks for nothing. A run that finds
 # everything in place changes nothing and needs neither network nor root. Sources are fetched with an apt state of
 # their own under O/sources/.apt, made from this machine's own Debian mirrors: the machine's configuration is read,
-# never written. Invariant: nothing is unpacked whose checksum is not in sources.lock.
+# never written. Invariant: nothing is unpacked here whose checksum is not in sources.lock; what --download fetches, apt
+# checks against the signed index of the release.
 # No package in the list has a daemon: nothing is left running. Debian's redis-server is the program redis-check-rdb of
 # redis-tools under another name; it gets that name in O/sources/bin, and the package redis-server, which starts it, is not used.
 # It does not build anything, and it does not remove packages.
@@ -79,23 +82,23 @@ install_packages() {
 		die "apt-get could not install: $missing; its message above says why"
 }
 
-# Copies this machine's Debian entries to $1/sources.list.d as deb-src entries, for the release's own suites only:
-# a third party's repository has no business here, and often no sources.
+# Copies this machine's Debian entries to $1/sources.list.d as entries of type $2 (deb-src, deb), for the release's own suites
+# only: a third party's repository has no business here, and often no sources.
 make_apt_sources() {
 	mkdir -p "$1/sources.list.d"
 	rm -f "$1"/sources.list.d/*
 	for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
 		[ -r "$file" ] && cat "$file" && echo
-	done | sed 's/#.*//' | awk -v code="$codename" '
+	done | sed 's/#.*//' | awk -v code="$codename" -v type="$2" '
 		$1 == "deb" {
 			line = $0; sub(/^[ \t]*deb[ \t]+/, "", line); rest = line; sub(/^\[[^]]*\][ \t]*/, "", rest)
 			split(rest, word, /[ \t]+/); suite = word[2]
 			sub(/\/updates$/, "", suite); sub(/-(updates|security)$/, "", suite)
-			if ((suite == code || suite == "stable" || suite == "oldstable") && rest ~ /[ \t]main([ \t]|$)/) print "deb-src " line
+			if ((suite == code || suite == "stable" || suite == "oldstable") && rest ~ /[ \t]main([ \t]|$)/) print type " " line
 		}' >"$1/sources.list.d/machine.list"
 	for file in /etc/apt/sources.list.d/*.sources; do
 		[ -r "$file" ] && cat "$file" && echo
-	done | awk -v code="$codename" '
+	done | awk -v code="$codename" -v type="$2" '
 		function flush() {
 			if (stanza != "" && types && enabled && suites && main) printf "%s\n", stanza
 			stanza = ""; types = suites = main = 0; enabled = 1; key = ""
@@ -108,7 +111,7 @@ make_apt_sources() {
 			if ($0 ~ /^[^ \t]/) { key = tolower($0); sub(/:.*/, "", key); sub(/^[^:]*:/, "", value) }
 			if (key == "types") {
 				if (value ~ /(^|[ \t])deb([ \t]|$)/) types = 1
-				if ($0 ~ /^[^ \t]/) stanza = stanza "Types: deb-src\n"
+				if ($0 ~ /^[^ \t]/) stanza = stanza "Types: " type "\n"
 				next
 			}
 			if (key == "enabled" && tolower(value) ~ /no|false|off|0/) enabled = 0
@@ -127,19 +130,24 @@ make_apt_sources() {
 		die "neither /etc/apt/sources.list nor /etc/apt/sources.list.d names Debian $codename main; add the mirror that this machine should use, then run this again"
 }
 
-# apt-get on the private state $apt. Sandbox user root: the _apt user may not enter a build folder in somebody's home.
-private_apt() {
-	apt-get -q -o "Dir::State=$apt/state" -o "Dir::State::lists=$apt/state/lists" -o "Dir::State::status=/dev/null" \
+# apt-get or apt-cache ($1) on the private state $apt. Sandbox user root: the _apt user may not enter a build folder in
+# somebody's home.
+private() {
+	tool=$1
+	shift
+	"$tool" -q -o "Dir::State=$apt/state" -o "Dir::State::lists=$apt/state/lists" -o "Dir::State::status=/dev/null" \
 		-o "Dir::Cache=$apt/cache" -o Dir::Etc::sourcelist=/dev/null -o "Dir::Etc::sourceparts=$apt/sources.list.d" \
 		-o APT::Sandbox::User=root -o Acquire::Retries=3 -o Acquire::Languages=none "$@"
 }
+
+private_apt() { private apt-get "$@"; }
 
 open_private_apt() {
 	apt=$sources/.apt
 	[ -z "${apt_open:-}" ] || return 0
 	mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial"
-	make_apt_sources "$apt"
-	say "reading the source index of Debian $release from this machine's mirror"
+	make_apt_sources "$apt" "${1:-deb-src}"
+	say "reading the package index of Debian $release from this machine's mirror"
 	# A mirror of which one suite fails may still have what is pinned, so the check is whether that is found.
 	private_apt update >"$apt/log" 2>&1 || say "apt-get update was not clean; see $apt/log"
 	apt_open=1
@@ -180,6 +188,19 @@ fetch_source() {
 	say "unpacked $package $version to $sources/$package"
 }
 
+# The packages named, in this folder; apt checks each against the signed index.
+download_packages() {
+	folder=$(mkdir -p "$1" && cd "$1" && pwd) || die "cannot write to $1; choose another folder"
+	shift
+	sources=$folder
+	open_private_apt deb
+	for package; do
+		kernel=$(private apt-cache depends "$package" 2>>"$apt/log" | sed -n 's/^ *Depends: \(linux-image-[0-9][^ ]*\)$/\1/p' | head -n 1)
+		(cd "$folder" && private_apt download "${kernel:-$package}") >>"$apt/log" 2>&1 ||
+			die "this machine's mirror does not give ${kernel:-$package} (see $apt/log); check the network"
+	done
+}
+
 verify_source() {
 	printf '%s\n' "$pinned" | awk '{ print $3 "  " $2 }' | (cd "$download" && sha256sum --check --strict --quiet -)
 }
@@ -192,6 +213,11 @@ command -v dpkg-query >/dev/null && command -v apt-get >/dev/null ||
 
 case ${1:-} in
 --packages) packages; exit 0 ;;
+--download)
+	[ $# -ge 3 ] || die "--download wants a folder and the names of packages"
+	shift
+	download_packages "$@"
+	exit 0 ;;
 --show)
 	[ -n "${2:-}" ] || die "--show wants the name of a source package"
 	sources=$(mktemp -d)
@@ -204,7 +230,7 @@ case ${1:-} in
 			END { for (i = 1; i <= NR; i++) print r "  " p "  " version "  " name[i] "  " sum[i]; exit NR == 0 }' ||
 		die "this machine's mirror has no source package $2"
 	exit 0 ;;
--*) die "unknown option $1; usage: scripts/setup.sh [O] | --show PACKAGE | --packages" ;;
+-*) die "unknown option $1; usage: scripts/setup.sh [O] | --show PACKAGE | --packages | --download FOLDER PACKAGE ..." ;;
 esac
 
 build=${1:-${O:-build}}

@@ -19,7 +19,7 @@ GROUPS = """
 unit build illegal boot fs contract
 tools shell redis snapshot load wire stream connections udp counts
 step storm forbidden faults pc pc_faults pc_net page
-bench
+bench bench_boot
 """.split()
 DEADLINE_SECONDS = 25 * 60
 

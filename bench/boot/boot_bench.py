@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# SPDX-FileCopyrightText: The Cloister authors
+"""boot_bench.py - make bench-boot: how soon, and in how little memory, a virtual machine answers a Redis client; with a Linux guest beside it.
+
+Usage: boot_bench.py [--machine q35|pc|microvm] [--accel tcg|kvm] [--starts N]
+Interface, for its test: guests(machine, accel), measure(guests, starts), smallest(guest, limit), rows(...).
+
+Every round starts every guest once, in an order that turns round: the same QEMU, machine type, accelerator, memory and network.
+Writes build/bench/boot.json. It judges nothing. Under TCG a time is the emulator's, and its unit says so.
+"""
+import argparse
+import collections
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import time
+
+sys.dont_write_bytecode = True
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path[:0] = [os.path.join(ROOT, "scripts"), os.path.dirname(os.path.abspath(__file__))]
+import bench_json
+import forward
+import linux_guest
+import network
+import pc
+import system
+from system import Failure
+
+CONFIGS = ("separate", "monolith")
+LINUX = "linux"
+MEMORY_MIB = 256             # while times are taken
+STARTS = 7
+POLL_SECONDS = 0.01          # what an attempt waits for its answer: this, or a share of the time that has passed
+POLL_SHARE = 0.02
+START_SECONDS = {"tcg": 60, "kvm": 30}
+TRIAL_SECONDS = 10
+ATTEMPTS = 3                 # of a start that ends in silence; Linux on microvm does so now and then, in its clocks' calibration
+PATIENCE = 8                 # a size of memory has failed after so many usual starts
+PATIENCE_SECONDS_MIN = 2
+VALUE = b"a value that comes back as it went"
+MARK = r"^kv: .* (\d+) us from the start: ready$"
+FIRST, INSIDE, RAM, IMAGE = "first PONG", "entry to listening", "smallest RAM", "image"
+
+# arguments: pc.Machine's; listening: the console's line, with a time; to_ms: of that time; image_bytes: what the loader loads;
+# folder: of a configuration of ours; is_final: what ends in silence once, does so always.
+Guest = collections.namedtuple("Guest", "name elf arguments listening to_ms image_bytes folder small is_final")
+Sample = collections.namedtuple("Sample", "first_ms inside_ms")
+
+
+def cloister(config):
+    folder = system.build(config, platform="pc")
+    elf = os.path.join(folder, "cloister.elf")
+    return Guest(config, elf, {}, MARK, 0.001, len(pc.loadable(elf)), folder, {}, True)
+
+
+def linux(machine):
+    """The uncompressed initramfs starts sooner, the compressed one needs less memory: each figure with what suits Linux."""
+    kernel, plain, small = linux_guest.build(machine)
+    size = os.path.getsize(kernel) + os.path.getsize(small)
+    return Guest(LINUX, kernel, {"arguments": linux_guest.ARGUMENTS, "options": ["-initrd", plain]}, linux_guest.LISTENING, 1000.0, size,
+                 None, {"arguments": linux_guest.ARGUMENTS, "options": ["-initrd", small]}, False)
+
+
+def machine_of(guest, machine, accel, memory_mib=MEMORY_MIB, is_small=False):
+    return pc.Machine(guest.elf, machine=machine, accel=accel, memory_mib=memory_mib, link=forward.Forward(network.free_port()),
+                      **(guest.small if is_small else guest.arguments))
+
+
+def say_and_hear(port, words, answer, seconds):
+    """Whether this answer comes within that time, on a connection of its own: one that was made too early only waits for itself."""
+    try:
+        with socket.create_connection((network.LOOPBACK, port), timeout=seconds) as client:
+            client.sendall(words)
+            got = b""
+            while len(got) < len(answer) and (piece := client.recv(len(answer) - len(got))):
+                got += piece
+            return got == answer
+    except OSError:
+        return False
+
+
+def wait_pong(running, began, limit):
+    """Seconds until the first PONG; None: none within the limit, or the machine has ended."""
+    while (passed := time.monotonic() - began) < limit and running.process.poll() is None:
+        if say_and_hear(running.port, b"PING\r\n", b"+PONG\r\n", max(POLL_SECONDS, passed * POLL_SHARE)):
+            return time.monotonic() - began
+        time.sleep(0.001)
+    return None
+
+
+def keeps(running):
+    """SET and GET, in one breath."""
+    request = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$%d\r\n%s\r\nGET k\r\n" % (len(VALUE), VALUE)
+    return say_and_hear(running.port, request, b"+OK\r\n$%d\r\n%s\r\n" % (len(VALUE), VALUE), 5)
+
+
+def start(guest, machine, accel, limit=None):
+    """One start: a Sample. Failure says what was seen instead."""
+    limit = limit or START_SECONDS[accel]
+    began = time.monotonic()
+    with machine_of(guest, machine, accel) as running:
+        first = wait_pong(running, began, limit)
+        if first is None:
+            ended = running.process.poll() is not None
+            raise Failure(running.report(f"{guest.name} under {accel.upper()} {'ended' if ended else f'gave no PONG within {limit} s'}"))
+        if not keeps(running):
+            raise Failure(running.report(f"{guest.name} answers PING, but GET did not return what SET was given"))
+        inside = running.wait_for(guest.listening, 5)[0][1]
+    return Sample(first * 1000, float(inside) * guest.to_ms)
+
+
+def measure(guests, machine, accel, starts):
+    """({name: [Sample]}, {name: starts that were repeated})"""
+    samples, failed = {guest.name: [] for guest in guests}, {guest.name: 0 for guest in guests}
+    for number in range(starts):
+        for guest in guests if number % 2 == 0 else guests[::-1]:
+            while True:
+                try:
+                    samples[guest.name].append(start(guest, machine, accel))
+                    break
+                except Failure as failure:
+                    failed[guest.name] += 1
+                    if guest.is_final or accel == "kvm" and not samples[guest.name] or failed[guest.name] == ATTEMPTS:
+                        raise
+                    print(f"a start of {guest.name} is repeated: {str(failure).splitlines()[0]}", flush=True)
+    return samples, failed
+
+
+def serves(guest, machine, accel, memory_mib, limit):
+    for _ in range(1 if guest.is_final else ATTEMPTS):
+        began = time.monotonic()
+        with machine_of(guest, machine, accel, memory_mib, is_small=True) as running:
+            if wait_pong(running, began, limit) is not None and keeps(running):
+                return True
+            if running.process.poll() is not None:
+                return False
+    return False
+
+
+def smallest(guest, machine, accel, usual_ms):
+    """The least whole MiB with which it serves, between what its image takes and what the times were taken with."""
+    limit = max(PATIENCE_SECONDS_MIN, PATIENCE * usual_ms / 1000)
+    low, high = guest.image_bytes >> 20, 1
+    while high <= low or not serves(guest, machine, accel, high, limit):
+        low, high = max(low, high), high * 2
+        if high > MEMORY_MIB:
+            raise Failure(f"{guest.name} does not serve with {high // 2} MiB")
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if serves(guest, machine, accel, middle, limit) else (middle, high)
+    return high
+
+
+def accelerator():
+    """("kvm" or "tcg", why not the other)"""
+    reason = pc.kvm_missing()
+    if reason:
+        return "tcg", reason
+    try:
+        start(cloister("separate"), "microvm", "kvm", TRIAL_SECONDS)
+    except Failure as failure:
+        said = [line for line in str(failure).splitlines() if "cloister: " in line]
+        return "tcg", (said[0].split("cloister: ")[1] if said else str(failure).splitlines()[0]) + " (tried under KVM)"
+    return "kvm", None
+
+
+def guests_of(machine, accel, is_with_linux):
+    found = []
+    for config in CONFIGS:
+        guest = cloister(config)
+        if accel == "kvm" and config == "separate":
+            with machine_of(guest, "microvm", accel) as running:   # does a guest have keys here?
+                wait_pong(running, time.monotonic(), TRIAL_SECONDS)
+                if running.process.poll() is not None:
+                    print(f"without {config}: " + running.report("it ends at once under KVM"))
+                    continue
+        found.append(guest)
+    return found + ([linux(machine)] if is_with_linux else [])
+
+
+def figures(guests, machine, accel, starts):
+    """{(guest, what): summary}, and what was repeated"""
+    samples, failed = measure(guests, machine, accel, starts)
+    found = {}
+    for guest in guests:
+        mine = samples[guest.name]
+        found[guest.name, FIRST] = bench_json.summary([sample.first_ms for sample in mine])
+        found[guest.name, INSIDE] = bench_json.summary([sample.inside_ms for sample in mine])
+        found[guest.name, RAM] = bench_json.summary([smallest(guest, machine, accel, found[guest.name, FIRST]["max"])])
+        found[guest.name, IMAGE] = bench_json.summary([guest.image_bytes])
+    return found, failed
+
+
+def qemu_version():
+    return subprocess.run([pc.QEMU, "--version"], capture_output=True, text=True, check=True).stdout.split()[3].split("(")[0]
+
+
+def rows(guests, found, failed, machine, accel):
+    times = "ms" if accel == "kvm" else "emulated_ms"
+    units = {FIRST: times, INSIDE: times, RAM: "MiB", IMAGE: "bytes"}
+    written = []
+    for guest in guests:
+        for name, unit in units.items():
+            base = found.get((LINUX, name)) if guest.name != LINUX else None
+            line = bench_json.row(guest.name, guest.folder, "user", name, unit, found[guest.name, name],
+                                  found[guest.name, name]["median"] / base["median"] if base else None, LINUX if base else None, where="pc")
+            line.update(machine=machine, accel=accel, qemu=qemu_version(), memory_mib=MEMORY_MIB, repeated_starts=failed[guest.name])
+            if guest.name == LINUX:
+                line["packages"] = linux_guest.versions()
+            written.append(line)
+    return written
+
+
+def table(guests, found, machine, accel, starts):
+    def spread(guest, name):
+        one = found[guest.name, name]
+        return f"{one['median']:,.1f} ms ({one['min']:,.1f}..{one['max']:,.1f})"
+
+    columns = "{:<19}{:>33}{:>33}{:>15}{:>10}"
+    print(f"\nmachine {machine}, {accel.upper()}, QEMU {qemu_version()}, user networking; {starts} starts of each with {MEMORY_MIB} MiB; medians\n")
+    print(columns.format("", FIRST, INSIDE, RAM, IMAGE))
+    for guest in guests:
+        print(columns.format(guest.name, spread(guest, FIRST), spread(guest, INSIDE), f"{found[guest.name, RAM]['median']} MiB",
+                             f"{guest.image_bytes / 1e6:.1f} MB"))
+    for guest in guests:
+        if guest.name != LINUX and (LINUX, FIRST) in found:
+            ratios = [found[LINUX, name]["median"] / found[guest.name, name]["median"] for name in (FIRST, INSIDE, RAM, IMAGE)]
+            print(columns.format(f"{LINUX} : {guest.name}", *(f"{ratio:.1f}" for ratio in ratios)))
+    if accel == "tcg":
+        print("\nTCG emulates: the times are the emulator's, and only the ratios mean anything.")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--machine", choices=pc.MACHINES, default="q35")
+    parser.add_argument("--accel", choices=("tcg", "kvm"))
+    parser.add_argument("--starts", type=int, default=STARTS)
+    asked = parser.parse_args()
+    reason = pc.missing() or (pc.kvm_missing() if asked.accel == "kvm" else None)
+    if reason:
+        raise Failure(f"Nothing can be measured here. {reason}")
+    accel, why_not = (asked.accel, None) if asked.accel else accelerator()
+    if why_not:
+        print(f"TCG, not KVM: {why_not}")
+    without = linux_guest.missing()
+    if without:
+        print(f"no Linux guest, so no ratios: {without}")
+    guests = guests_of(asked.machine, accel, not without)
+    found, failed = figures(guests, asked.machine, accel, asked.starts)
+    table(guests, found, asked.machine, accel, asked.starts)
+    bench_json.save("boot", rows(guests, found, failed, asked.machine, accel))
+    return 0
+
+
+if __name__ == "__main__":
+    bench_json.finish(main)

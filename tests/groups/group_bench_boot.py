@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# SPDX-FileCopyrightText: The Cloister authors
+"""group_bench_boot.py - bench-boot runs, and what it writes is of one piece. It does not judge the figures.
+
+The parts that measure are fed with what must not pass: a guest that never serves, one that forgets, one with too little memory.
+"""
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import common
+import ktap
+import network
+import pc
+import system
+from common import check, equal
+
+sys.path.insert(0, os.path.join(common.ROOT, "bench", "boot"))
+import boot_bench
+import linux_guest
+
+WHAT = {boot_bench.FIRST: "emulated_ms", boot_bench.INSIDE: "emulated_ms", boot_bench.RAM: "MiB", boot_bench.IMAGE: "bytes"}
+MACHINE, ACCEL = "q35", "tcg"
+
+
+def whole(is_with_linux):
+    """One start of each. Without Linux the sizes of memory are looked for as well; Linux's take too long for a test."""
+    guests = boot_bench.guests_of(MACHINE, ACCEL, is_with_linux)
+    if is_with_linux:
+        guests = guests[1:]
+        samples, failed = boot_bench.measure(guests, MACHINE, ACCEL, 1)
+        found = {(guest.name, what): {"median": value, "min": value, "max": value, "p99": value, "samples": 1} for guest in guests
+                 for what, value in zip(WHAT, [*samples[guest.name][0], 1, guest.image_bytes])}
+    else:
+        found, failed = boot_bench.figures(guests, MACHINE, ACCEL, 1)
+    path = os.path.join(common.TEST_OUT, "boot.json")
+    boot_bench.bench_json.write(path, boot_bench.rows(guests, found, failed, MACHINE, ACCEL))
+    with open(path, encoding="utf-8") as text:
+        rows = {(row["config"], row["name"]): row for row in json.load(text)["rows"]}
+    names = [guest.name for guest in guests]
+    equal("rows", set(rows), {(name, what) for name in names for what in WHAT})
+    for (name, what), row in rows.items():
+        equal(f"unit of {what}", row["unit"], WHAT[what])
+        equal("accelerator, machine", (row["accel"], row["machine"]), (ACCEL, MACHINE))
+        check(0 < row["min"] <= row["median"] <= row["max"], f"{row}")
+        equal(f"ratio of {name}", row["ratio_to"], "linux" if is_with_linux and name != "linux" else None)
+    for name in names:
+        check(rows[name, boot_bench.INSIDE]["median"] < rows[name, boot_bench.FIRST]["median"], f"{name}: longer inside than outside")
+    return guests, rows
+
+
+def cloister():
+    guests, rows = whole(False)
+    for guest in guests:
+        image = rows[guest.name, boot_bench.IMAGE]["median"]
+        check(image < os.path.getsize(guest.elf), f"{image} bytes of the image count: its debug information is no part of it")
+        check(image >> 20 < rows[guest.name, boot_bench.RAM]["median"] <= 64, f"{guest.name}: {rows[guest.name, boot_bench.RAM]['median']} MiB")
+    return ", ".join(f"{guest.name} {rows[guest.name, boot_bench.RAM]['median']} MiB" for guest in guests)
+
+
+def linux():
+    _, rows = whole(True)
+    packages = rows["linux", boot_bench.FIRST]["packages"]
+    check({"busybox", "redis-tools"} < set(packages) and any(name.startswith("linux-image-") for name in packages), f"{packages}")
+    ratio = rows["monolith", boot_bench.FIRST]["ratio"]
+    check(0 < ratio < 1, f"Linux was the sooner one: {ratio}")
+    return " ".join(f"{name} {version}" for name, version in packages.items())
+
+
+def fails(function, wanted):
+    try:
+        function()
+    except system.Failure as failure:
+        check(wanted in str(failure), f"not '{wanted}' but: {failure}")
+        return
+    raise system.Failure(f"no failure, where '{wanted}' should be said")
+
+
+def silent():
+    """A system that comes up, and serves on another port than it is asked at."""
+    guest = boot_bench.cloister("monolith")._replace(arguments={"arguments": ["port=7777"]})
+    fails(lambda: boot_bench.start(guest, MACHINE, ACCEL, limit=3), "gave no PONG within 3 s")
+
+
+def forgetful():
+    """A server that says PONG to whatever it hears does not serve."""
+    import socket
+    with socket.create_server((network.LOOPBACK, 0)) as server:
+        def answer():
+            while True:
+                try:
+                    client, _ = server.accept()
+                except OSError:
+                    return
+                with client:
+                    client.recv(256)
+                    client.sendall(b"+PONG\r\n")
+        threading.Thread(target=answer, daemon=True).start()
+
+        class Running:
+            port = server.getsockname()[1]
+            process = subprocess.Popen(["sleep", "30"])
+        try:
+            check(boot_bench.wait_pong(Running, time.monotonic(), 5) is not None, "its PONG is not heard")
+            check(not boot_bench.keeps(Running), "it keeps nothing, and passes")
+        finally:
+            Running.process.kill()
+            Running.process.wait()
+
+
+def little():
+    """The search for the least memory finds the border of what it is given, not another."""
+    guest = boot_bench.cloister("monolith")
+    tried, right = [], boot_bench.serves
+    try:
+        boot_bench.serves = lambda _guest, _machine, _accel, mib, _limit: tried.append(mib) or mib >= 23
+        equal("smallest", boot_bench.smallest(guest, MACHINE, ACCEL, 100), 23)
+        check({22, 23} <= set(tried), f"{tried}")
+    finally:
+        boot_bench.serves = right
+    check(not boot_bench.serves(guest, MACHINE, ACCEL, 2, 3), "it serves with 2 MiB?")
+
+
+def cases():
+    skip = pc.missing()
+    yield ktap.Case("Cloister: times, memory, image, as JSON", cloister, skip)
+    yield ktap.Case("Linux beside it", linux, skip or linux_guest.missing())
+    yield ktap.Case("what does not serve is a failure", silent, skip)
+    yield ktap.Case("a PONG alone is not serving", forgetful)
+    yield ktap.Case("the smallest memory is where it begins to serve", little, skip)
