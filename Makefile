@@ -87,6 +87,7 @@ help:
 	@echo '  make demo                what isolation costs a Redis client: monolith, net apart, separate'
 	@echo '  make bench-micro         what one gate costs, in cycles'
 	@echo '  make bench-redis         what each placement costs a Redis client; CONFIG="monolith net" BENCH_SECONDS=60 shorten it'
+	@echo '  make bench-boot          how soon, and in how little memory, platform pc serves; a Linux guest beside it (MACHINE=, ACCEL=)'
 	@echo '  make test [TESTS="unit boot"]    all test groups, or some; the last line counts'
 	@echo '  make setup               install the missing packages and fetch the pinned sources'
 	@echo 'Variables: O=<folder> (default build)  V=1 (show commands)  CONFIG=<name or path>'

@@ -7,8 +7,8 @@
 #   scripts/setup.sh [O]            install what is missing, then unpack the pinned sources under O/sources
 #   scripts/setup.sh --show PKG     print PKG's version and checksums on this release, in sources.lock's form
 #   scripts/setup.sh --packages     print the Debian packages that this needs
-#   scripts/setup.sh --download FOLDER PKG ...   fetch binary packages into FOLDER, install nothing; a kernel's metapackage
-#                                   stands for the kernel that it depends on
+#   scripts/setup.sh --download FOLDER PKG ...   fetch binary packages into FOLDER, install nothing; a kernel's
+#                                   metapackage stands for the kernel that it depends on
 #
 # O is the build folder (argument, else environment variable O, else build). Asks for nothing. A run that finds
 # everything in place changes nothing and needs neither network nor root. Sources are fetched with an apt state of
@@ -195,7 +195,8 @@ download_packages() {
 	sources=$folder
 	open_private_apt deb
 	for package; do
-		kernel=$(private apt-cache depends "$package" 2>>"$apt/log" | sed -n 's/^ *Depends: \(linux-image-[0-9][^ ]*\)$/\1/p' | head -n 1)
+		kernel=$(private apt-cache depends "$package" 2>>"$apt/log" |
+			sed -n 's/^ *Depends: \(linux-image-[0-9][^ ]*\)$/\1/p' | head -n 1)
 		(cd "$folder" && private_apt download "${kernel:-$package}") >>"$apt/log" 2>&1 ||
 			die "this machine's mirror does not give ${kernel:-$package} (see $apt/log); check the network"
 	done

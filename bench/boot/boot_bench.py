@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # SPDX-FileCopyrightText: The Cloister authors
-"""boot_bench.py - make bench-boot: how soon, and in how little memory, a virtual machine answers a Redis client; with a Linux guest beside it.
+"""boot_bench.py - make bench-boot: how soon, and in how little memory, a machine serves; Linux beside it.
 
 Usage: boot_bench.py [--machine q35|pc|microvm] [--accel tcg|kvm] [--starts N]
 Interface, for its test: guests(machine, accel), measure(guests, starts), smallest(guest, limit), rows(...).
 
-Every round starts every guest once, in an order that turns round: the same QEMU, machine type, accelerator, memory and network.
-Writes build/bench/boot.json. It judges nothing. Under TCG a time is the emulator's, and its unit says so.
+Every round starts every guest once, in an order that turns round, with the same QEMU, machine type, accelerator, memory
+and network. Writes build/bench/boot.json. It judges nothing. Under TCG a time is the emulator's, and its unit says so.
 """
 import argparse
 import collections
@@ -36,15 +36,16 @@ POLL_SECONDS = 0.01          # what an attempt waits for its answer: this, or a 
 POLL_SHARE = 0.02
 START_SECONDS = {"tcg": 60, "kvm": 30}
 TRIAL_SECONDS = 10
-ATTEMPTS = 3                 # of a start that ends in silence; Linux on microvm does so now and then, in its clocks' calibration
+ATTEMPTS = 3                 # at a start; Linux on microvm under TCG hangs now and then, measuring its TSC
 PATIENCE = 8                 # a size of memory has failed after so many usual starts
 PATIENCE_SECONDS_MIN = 2
 VALUE = b"a value that comes back as it went"
 MARK = r"^kv: .* (\d+) us from the start: ready$"
 FIRST, INSIDE, RAM, IMAGE = "first PONG", "entry to listening", "smallest RAM", "image"
 
-# arguments: pc.Machine's; listening: the console's line, with a time; to_ms: of that time; image_bytes: what the loader loads;
-# folder: of a configuration of ours; is_final: what ends in silence once, does so always.
+# arguments: pc.Machine's; listening: the console's line, with a time; to_ms: of that time; image_bytes: what the loader
+# loads; folder: of a configuration of ours; small: arguments for little memory; is_final: what ends in silence once, does
+# so always.
 Guest = collections.namedtuple("Guest", "name elf arguments listening to_ms image_bytes folder small is_final")
 Sample = collections.namedtuple("Sample", "first_ms inside_ms")
 
@@ -52,24 +53,24 @@ Sample = collections.namedtuple("Sample", "first_ms inside_ms")
 def cloister(config):
     folder = system.build(config, platform="pc")
     elf = os.path.join(folder, "cloister.elf")
-    return Guest(config, elf, {}, MARK, 0.001, len(pc.loadable(elf)), folder, {}, True)
+    return Guest(config, elf, {}, MARK, 0.001, len(pc.loadable(elf)), folder, {}, is_final=True)
 
 
 def linux(machine):
-    """The uncompressed initramfs starts sooner, the compressed one needs less memory: each figure with what suits Linux."""
+    """The plain initramfs starts sooner, the compressed one needs less memory: each figure with what suits Linux."""
     kernel, plain, small = linux_guest.build(machine)
     size = os.path.getsize(kernel) + os.path.getsize(small)
-    return Guest(LINUX, kernel, {"arguments": linux_guest.ARGUMENTS, "options": ["-initrd", plain]}, linux_guest.LISTENING, 1000.0, size,
-                 None, {"arguments": linux_guest.ARGUMENTS, "options": ["-initrd", small]}, False)
+    usual, little = ({"arguments": linux_guest.ARGUMENTS, "options": ["-initrd", path]} for path in (plain, small))
+    return Guest(LINUX, kernel, usual, linux_guest.LISTENING, 1000.0, size, None, little, is_final=False)
 
 
 def machine_of(guest, machine, accel, memory_mib=MEMORY_MIB, is_small=False):
-    return pc.Machine(guest.elf, machine=machine, accel=accel, memory_mib=memory_mib, link=forward.Forward(network.free_port()),
-                      **(guest.small if is_small else guest.arguments))
+    return pc.Machine(guest.elf, machine=machine, accel=accel, memory_mib=memory_mib,
+                      link=forward.Forward(network.free_port()), **(guest.small if is_small else guest.arguments))
 
 
 def say_and_hear(port, words, answer, seconds):
-    """Whether this answer comes within that time, on a connection of its own: one that was made too early only waits for itself."""
+    """Whether this answer comes within that time, on a new connection: one made too early may wait for long."""
     try:
         with socket.create_connection((network.LOOPBACK, port), timeout=seconds) as client:
             client.sendall(words)
@@ -103,8 +104,8 @@ def start(guest, machine, accel, limit=None):
     with machine_of(guest, machine, accel) as running:
         first = wait_pong(running, began, limit)
         if first is None:
-            ended = running.process.poll() is not None
-            raise Failure(running.report(f"{guest.name} under {accel.upper()} {'ended' if ended else f'gave no PONG within {limit} s'}"))
+            what = "ended" if running.process.poll() is not None else f"gave no PONG within {limit} s"
+            raise Failure(running.report(f"{guest.name} under {accel.upper()} {what}"))
         if not keeps(running):
             raise Failure(running.report(f"{guest.name} answers PING, but GET did not return what SET was given"))
         inside = running.wait_for(guest.listening, 5)[0][1]
@@ -161,8 +162,9 @@ def accelerator():
     try:
         start(cloister("separate"), "microvm", "kvm", TRIAL_SECONDS)
     except Failure as failure:
-        said = [line for line in str(failure).splitlines() if "cloister: " in line]
-        return "tcg", (said[0].split("cloister: ")[1] if said else str(failure).splitlines()[0]) + " (tried under KVM)"
+        lines = str(failure).splitlines()
+        said = [line.split("cloister: ")[1] for line in lines if "cloister: " in line]
+        return "tcg", f"{(said or lines)[0]} (separate, tried under KVM)"
     return "kvm", None
 
 
@@ -194,7 +196,8 @@ def figures(guests, machine, accel, starts):
 
 
 def qemu_version():
-    return subprocess.run([pc.QEMU, "--version"], capture_output=True, text=True, check=True).stdout.split()[3].split("(")[0]
+    done = subprocess.run([pc.QEMU, "--version"], capture_output=True, text=True, check=True)
+    return done.stdout.split()[3].split("(")[0]
 
 
 def rows(guests, found, failed, machine, accel):
@@ -204,9 +207,11 @@ def rows(guests, found, failed, machine, accel):
     for guest in guests:
         for name, unit in units.items():
             base = found.get((LINUX, name)) if guest.name != LINUX else None
-            line = bench_json.row(guest.name, guest.folder, "user", name, unit, found[guest.name, name],
-                                  found[guest.name, name]["median"] / base["median"] if base else None, LINUX if base else None, where="pc")
-            line.update(machine=machine, accel=accel, qemu=qemu_version(), memory_mib=MEMORY_MIB, repeated_starts=failed[guest.name])
+            mine = found[guest.name, name]
+            ratio = mine["median"] / base["median"] if base else None
+            line = bench_json.row(guest.name, guest.folder, "user", name, unit, mine, ratio, base and LINUX, where="pc")
+            line.update(machine=machine, accel=accel, qemu=qemu_version(), memory_mib=MEMORY_MIB,
+                        repeated_starts=failed[guest.name])
             if guest.name == LINUX:
                 line["packages"] = linux_guest.versions()
             written.append(line)
@@ -219,14 +224,16 @@ def table(guests, found, machine, accel, starts):
         return f"{one['median']:,.1f} ms ({one['min']:,.1f}..{one['max']:,.1f})"
 
     columns = "{:<19}{:>33}{:>33}{:>15}{:>10}"
-    print(f"\nmachine {machine}, {accel.upper()}, QEMU {qemu_version()}, user networking; {starts} starts of each with {MEMORY_MIB} MiB; medians\n")
+    print(f"\nmachine {machine}, {accel.upper()}, QEMU {qemu_version()}, user networking; {starts} starts of each with "
+          f"{MEMORY_MIB} MiB; medians\n")
     print(columns.format("", FIRST, INSIDE, RAM, IMAGE))
     for guest in guests:
-        print(columns.format(guest.name, spread(guest, FIRST), spread(guest, INSIDE), f"{found[guest.name, RAM]['median']} MiB",
-                             f"{guest.image_bytes / 1e6:.1f} MB"))
+        print(columns.format(guest.name, spread(guest, FIRST), spread(guest, INSIDE),
+                             f"{found[guest.name, RAM]['median']} MiB", f"{guest.image_bytes / 1e6:.1f} MB"))
     for guest in guests:
         if guest.name != LINUX and (LINUX, FIRST) in found:
-            ratios = [found[LINUX, name]["median"] / found[guest.name, name]["median"] for name in (FIRST, INSIDE, RAM, IMAGE)]
+            ratios = [found[LINUX, name]["median"] / found[guest.name, name]["median"]
+                      for name in (FIRST, INSIDE, RAM, IMAGE)]
             print(columns.format(f"{LINUX} : {guest.name}", *(f"{ratio:.1f}" for ratio in ratios)))
     if accel == "tcg":
         print("\nTCG emulates: the times are the emulator's, and only the ratios mean anything.")

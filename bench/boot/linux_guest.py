@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # SPDX-FileCopyrightText: The Cloister authors
-"""linux_guest.py - a Linux guest for comparison: Debian's cloud kernel, and an initramfs of Debian's busybox and redis-server.
+"""linux_guest.py - a Linux guest to compare with: Debian's cloud kernel, an initramfs of its busybox and redis-server.
 
 Interface:
-  fetch()                 the kernel's and busybox's packages under O/sources/linux-guest, unpacked there; nothing is installed
+  fetch()                 the kernel's and busybox's packages, to O/sources/linux-guest; nothing is installed
   missing()               why there can be none here: one sentence, or None; fetches
   versions()              {package: version}
   build(machine)          (kernel, initramfs, the same compressed) for a machine type of pc.MACHINES
@@ -25,7 +25,7 @@ import system
 HERE = os.path.dirname(os.path.abspath(__file__))
 PACKAGES = ("linux-image-cloud-amd64", "busybox")
 BUS = {True: "virtio_mmio", False: "virtio_pci"}   # by forward.is_mmio()
-# Quiet is sooner. More arguments that Firecracker and others give (8250, i8042, tsc, no_timer_check) made no difference here.
+# More of what Firecracker and others tell Linux (8250, i8042, tsc, no_timer_check) made no difference here.
 ARGUMENTS = ["console=ttyS0", "quiet", "panic=-1"]
 NODES = {"console": (5, 1), "kmsg": (1, 11), "null": (1, 3), "urandom": (1, 9)}
 LISTENING = r"^\[ *(\d+\.\d+)\].*Ready to accept connections"
@@ -69,9 +69,9 @@ def missing():
 
 
 def versions():
-    fields = [subprocess.run(["dpkg-deb", "-W", package], capture_output=True, text=True, check=True).stdout for package in packages()]
-    fields.append(subprocess.run(["dpkg-query", "-W", "redis-tools"], capture_output=True, text=True).stdout)
-    return dict(line.split("\t") for line in "".join(fields).splitlines())
+    commands = [*(["dpkg-deb", "-W", package] for package in packages()), ["dpkg-query", "-W", "redis-tools"]]
+    found = [subprocess.run(command, capture_output=True, text=True, check=True).stdout for command in commands]
+    return dict(line.split("\t") for line in "".join(found).splitlines())
 
 
 def only(pattern):
@@ -86,7 +86,8 @@ def libraries(programs):
 def modules(names):
     """Paths of the modules and of what they need, that first."""
     root = only("**/lib/modules/*")
-    files = {os.path.basename(path).split(".")[0]: path for path in glob.glob(f"{root}/kernel/**/*.ko*", recursive=True)}
+    paths = glob.glob(f"{root}/kernel/**/*.ko*", recursive=True)
+    files = {os.path.basename(path).split(".")[0]: path for path in paths}
     order = []
 
     def add(name):
@@ -142,7 +143,8 @@ def build(machine):
         archive.add(name, stat.S_IFREG | 0o644, content)
     for name, numbers in NODES.items():
         archive.add(f"dev/{name}", stat.S_IFCHR | 0o600, device=numbers)
-    for name, path in (("bin/busybox", busybox), ("bin/redis-server", server), *((path[1:], path) for path in libraries([busybox, server]))):
+    programs = {"bin/busybox": busybox, "bin/redis-server": server}
+    for name, path in {**programs, **{path[1:]: path for path in libraries([busybox, server])}}.items():
         with open(path, "rb") as file:
             archive.add(name, stat.S_IFREG | 0o755, file.read())
     target = os.path.join(folder(), f"initramfs-{machine.split(',')[0]}")

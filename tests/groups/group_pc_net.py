@@ -26,6 +26,8 @@ CONFIGS = ("monolith", "net", "sched", "net_sched", "net_sched_apart", "drivers"
 BOOT_SECONDS = 60
 BIG_BYTES = 200000
 BULK_BYTES = 4 << 20
+SERVING_MIB = 6        # the least in which `separate` serves, on any machine: as docs/pc.md says
+STATUS_PANIC = 70
 IDLE_SECONDS = 2
 IDLE_SHARE_MAX = 0.25
 HOSTILE = "tests/configs/hostile_defconfig"
@@ -34,9 +36,9 @@ WINDOW = 0x7c0000000 + 0x200000   # core/include/address_map_asm.h: of DEVICE_NE
 MMIO_BASE = 0x20000000000         # core/nucleus/pc/layout_asm.h
 
 
-def machine(kind="q35", link=None, fragments=(), config=CONFIG, **further):
+def machine(kind="q35", link=None, fragments=(), config=CONFIG, memory_mib=256, **further):
     elf = os.path.join(common.image(config, fragments=fragments, platform="pc"), "cloister.elf")
-    return pc.Machine(elf, machine=kind, link=link, memory_mib=256, **further)
+    return pc.Machine(elf, machine=kind, link=link, memory_mib=memory_mib, **further)
 
 
 def serving(kind="q35", link=None, **further):
@@ -109,6 +111,21 @@ def offloads(kind):
     # A frame without offloads has at most 1514 bytes, and acknowledgements are in the mean.
     check(min(each) > 3000, f"{each[0]:.0f} bytes per frame sent, {each[1]:.0f} received: nothing is merged")
     return f"{each[0]:.0f} bytes per frame sent, {each[1]:.0f} received"
+
+
+def in_memory(kind, mib):
+    with serving(kind, memory_mib=mib) as running:
+        wait_serving(running)
+        equal("PING", running.redis("PING"), "PONG")
+        equal("SET", running.redis("SET", "a", "1"), "OK")
+        equal("GET", running.redis("GET", "a"), "1")
+
+
+def in_too_little(kind):
+    """One MiB less: it ends, and says why."""
+    with serving(kind, memory_mib=SERVING_MIB - 1) as running:
+        equal("exit status", running.wait_exit(BOOT_SECONDS), STATUS_PANIC)
+        check(any("out of memory" in line for line in running.console()), common.tail(running.console()))
 
 
 def on_kvm(kind):
@@ -291,6 +308,10 @@ def cases():
         yield ktap.Case(f"{kind}: checksums and segments are the device's, through a TAP", lambda kind=kind: offloads(kind),
                         skip or common.skip_of(False))
         yield ktap.Case(f"{kind}: the same under KVM, without keys", lambda kind=kind: on_kvm(kind), skip or pc.kvm_missing())
+    for kind in ("q35", "microvm"):
+        for mib in (64, SERVING_MIB):
+            yield ktap.Case(f"{kind}: redis-cli with {mib} MiB of RAM", lambda kind=kind, mib=mib: in_memory(kind, mib), skip)
+        yield ktap.Case(f"{kind}: one MiB less than the least is said", lambda kind=kind: in_too_little(kind), skip)
     yield ktap.Case("no network device, no network", without_device, skip)
     yield ktap.Case("a taken port is said", taken_port, skip)
     for kind in ("q35", "microvm"):

@@ -64,8 +64,8 @@ nucleus_start:
     ljmp $NUCLEUS_CODE, $long_mode
 
     .code64
-// FROM: nucleus_start. LIVE IN: esi, ebx, ebp:edi. LIVE OUT: rdi = what the protocol hands over (physical), rsi = its magic,
-// rdx = the TSC at nucleus_start.
+// FROM: nucleus_start. LIVE IN: esi, ebx, ebp:edi. LIVE OUT: rdi = what the protocol hands over (physical), rsi = its
+// magic, rdx = the TSC at nucleus_start.
 // IRQ: off. PKRU: not enabled.
 long_mode:
     xor %eax, %eax
