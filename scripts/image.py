@@ -87,6 +87,7 @@ class Image:
         if probe:
             names["domain_probe"] = f"probe_{domain.name}__impl"
         names["domain_gives"] = f"gives_{domain.name}"           # shared-heap/client_pass.c
+        names["domain_lends"] = f"lends_{domain.name}"           # shared-heap/client_lend.c
         objects.rename(part, part, names, self.out)
         objects.run(["ld", "-r", "-o", f"{domain.name}.whole.o", part], self.out)
 
@@ -109,7 +110,7 @@ class Image:
                 wanted = set().union(*(s.undefined for s in others), self.gate_symbols.undefined)
                 wanted |= {"nucleus_start"} if domain.id == 0 else set()
             else:
-                wanted = {e.entry for e in self.plan.edges if e.callee is domain} | {f"slot_{domain.name}", f"gives_{domain.name}"}
+                wanted = {e.entry for e in self.plan.edges if e.callee is domain} | {f"slot_{domain.name}", f"gives_{domain.name}", f"lends_{domain.name}"}
                 if not self.plan.mpk:
                     wanted |= {self.plan.target(self.plan.monitor.domain, name) for name in self.plan.monitor.domain.imports}
             objects.keep_global(f"{domain.name}.whole.o", f"{domain.name}.o", wanted & whole[domain.name].defined, self.out)

@@ -73,9 +73,11 @@ def domain_row(plan, domain):
 
     def pair(kind):
         return f"(uintptr_t)image_{kind}_{name}, (uintptr_t)image_{kind}_{name}_bytes"
+    shared = (plan.map["ARENA_BYTES"] // 4 * 3, plan.map["ARENA_BYTES"] // 256 // 4 * 3)   # no domain alone can starve the others
     persist = pair("persist") if domain.id else "0, 0"   # the nucleus is not restarted
     return (f'    {{"{name}", {domain.pkey}, {domain.pkru:#x}, {pair("text")}, {pair("rodata")}, (uintptr_t)image_data_{name},\n'
-            f'     {pair("data")}, {pair("pristine")}, {persist}, {heap_start:#x}, {heap:#x}, {stack:#x}, {resume}}},')
+            f'     {pair("data")}, {pair("pristine")}, {persist}, {heap_start:#x}, {heap:#x}, {stack:#x}, {resume},\n'
+            f'     (uintptr_t)lends_{name}, {shared[0]:#x}, {shared[1]}}},')
 
 
 def tables_source(plan, gate_symbols, for_monitor):
@@ -86,6 +88,7 @@ def tables_source(plan, gate_symbols, for_monitor):
         resume = [f"resume_{domain.name}[]", f"resume_{domain.name}_end[]"] if plan.mpk and domain.id else []
         resume += [f"resume_{gategen.READING}{domain.name}[]"] if plan.gives(domain) else []
         out.append(f"extern char {', '.join(kinds + resume)};")
+        out.append(f"extern char lends_{domain.name}[] __attribute__((weak));")
     out += ["const struct domain domain_table[] = {"] + [domain_row(plan, d) for d in plan.domains] + ["};"]
     out.append("const uint32_t domain_count = sizeof domain_table / sizeof domain_table[0];")
     out += edge_table(plan, gate_symbols) + device_rows(plan)

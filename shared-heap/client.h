@@ -1,14 +1,85 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// client.h - the lock of a domain's copy of the heap's client half (client.c), for client_pass.c.
+// client.h - what the files of a domain's half of the heap share. All of it is that domain's own memory.
+//
+// local_state[] has a word per granule, for objects that this domain owns: bit 0 = not in use (free in a cache, or passed and
+// about to leave), above it how often it was allocated here (14 bits). An object that arrives has bit 0 clear.
+// No lock: a cache belongs to one thread, records of lends too, and local_state changes by single instructions. On one CPU
+// that is enough; several need a lock prefix there, and a full fence where client_order() is.
 #ifndef SHARED_HEAP_CLIENT_H
 #define SHARED_HEAP_CLIENT_H
 
-#include "lock.h"
+#include "domain.h"
+#include "thread.h"
 #include "xheap.h"
 
-void client_lock(void);
-void client_unlock(void);
+#define LOCAL_UNUSED 1
+#define LENDS_MAX 63              // per thread: six arguments, ten calls deep
+
+extern uint16_t local_state[XHEAP_GRANULES];
+
+// The monitor reads it when this domain dies, under the name lends_<domain> (monitor_reclaim.c).
+struct lends { volatile uint32_t count, granule[LENDS_MAX]; };
+extern struct lends domain_lends[THREAD_MAX];
+_Static_assert(THREAD_MAX <= 64, "a bit per thread");
+extern volatile uint64_t client_lenders; // bit = thread that ever lent
+extern volatile uint32_t client_lent;    // records of all threads together
+
+// One of two threads that do opposite things at once sees the other: whoever frees marks first and then looks for lends,
+// whoever lends records first and then looks for the mark.
+static inline void client_order(void) { __atomic_signal_fence(__ATOMIC_SEQ_CST); }
+
+static inline uint32_t granule_of(const void *address) { return (uint32_t)(((uintptr_t)address - ARENA_BASE) / XHEAP_GRANULE_BYTES); }
+static inline void *address_of(uint32_t granule) { return arena + (uint64_t)granule * XHEAP_GRANULE_BYTES; }
+
+static inline bool is_unused(uint32_t granule) { return local_state[granule] & LOCAL_UNUSED; }
+// Sets the mark; true when it was set before.
+static inline bool mark_unused(uint32_t granule) {
+    bool was;
+    __asm__ volatile("btsw $0, %1" : "=@ccc"(was), "+m"(local_state[granule]));
+    return was;
+}
+static inline void unmark(uint32_t granule) { __asm__ volatile("btrw $0, %0" : "+m"(local_state[granule]) : : "cc"); }
+
+bool client_is_listed(uint32_t granule);
+static inline bool is_lent(uint32_t granule) {
+    if (__builtin_expect(!client_lent, 1)) return false;
+    return client_is_listed(granule);
+}
+
+// The object that contains address: all zero when no live one does. Every object of a chunk has the chunk's size.
+struct view {
+    uint32_t granule, root;    // root: of itself when it is nobody's child
+    uint8_t owner;
+    size_t room;
+};
+static inline struct view view_of(const void *address) {
+    uint64_t offset = (uintptr_t)address - ARENA_BASE;
+    uint8_t size_class = offset < ARENA_BYTES ? chunk_class[offset / XHEAP_CHUNK_BYTES] : 0;
+    if (!size_class) return (struct view){0};
+    uint64_t bytes = (uint64_t)XHEAP_GRANULE_BYTES << (size_class - 1), inside = offset & (bytes - 1);
+    uint32_t granule = (uint32_t)((offset - inside) / XHEAP_GRANULE_BYTES), root = granule;
+    uint32_t entry = owner_table[granule].owner_link;
+    if (__builtin_expect(xheap_entry_owner(entry) == XHEAP_CHILD, 0)) {
+        root = xheap_entry_link(entry);
+        entry = owner_table[root].owner_link; // the table is the monitor's: it names an object with an owner
+    }
+    return (struct view){granule, root, xheap_entry_owner(entry), bytes - inside};
+}
+
+// Takes the object that starts at address out of use, as if to free it. False when that cannot be, with nothing changed:
+// client_refusal() says why. Interior granules have an entry of 0, so the entry alone tells that an object starts here.
+static inline bool part_with(const void *address) {
+    uint64_t offset = (uintptr_t)address - ARENA_BASE, granule = offset / XHEAP_GRANULE_BYTES;
+    if (__builtin_expect(offset >= ARENA_BYTES || offset % XHEAP_GRANULE_BYTES, 0)) return false;
+    if (__builtin_expect(xheap_entry_owner(owner_table[granule].owner_link) != domain_self, 0)) return false;
+    if (__builtin_expect(mark_unused((uint32_t)granule), 0)) return false;
+    client_order();
+    if (__builtin_expect(!is_lent((uint32_t)granule), 1)) return true;
+    unmark((uint32_t)granule);
+    return false;
+}
+int client_refusal(const void *address);
 
 #endif

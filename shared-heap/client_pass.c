@@ -7,10 +7,9 @@
 // thread received last. Entered by a gate, the list waits in domain_gives[], in this domain's own memory, where the monitor's
 // phase of the gate reads it, moves the owners and leaves what it really moved on key 15. In the heap another domain could
 // change it in between, on either side of the monitor.
+// An object that is passed is marked as unused at once, and unmarked when it leaves: until then nobody can free, lend or pass it again.
 #include "client.h"
-#include "domain.h"
 #include "string.h"
-#include "thread.h"
 
 #define NESTING_MAX 4
 #define PASSED_MAX (2 * GIVE_MAX)
@@ -43,22 +42,36 @@ static void close_level(struct pass *pass) {
 
 static uint32_t level_count(const struct pass *pass) { return pass->depth <= NESTING_MAX ? pass->count - pass->base : 0; }
 
-int xheap_pass(void *object) {
+int xheap_pass_all(void *const *objects, size_t count) {
     struct pass *pass = mine();
-    if (!pass->depth || pass->depth > NESTING_MAX || pass->count - pass->base == GIVE_MAX || pass->count == PASSED_MAX) return -E2BIG;
-    int error = xheap_may_give(object);
-    if (error) return error;
-    for (uint32_t i = 0; i < pass->count; i++)
-        if (pass->passed[i] == object) return -EBUSY;
-    pass->passed[pass->count++] = object;
-    return (int)(pass->count - pass->base - 1);
+    if (!count) return -EINVAL;
+    if (!pass->depth || pass->depth > NESTING_MAX || count > GIVE_MAX || pass->count - pass->base + count > GIVE_MAX ||
+        pass->count + count > PASSED_MAX)
+        return -E2BIG;
+    uint32_t first = pass->count;
+    for (size_t i = 0; i < count; i++) {
+        if (__builtin_expect(!part_with(objects[i]), 0)) {
+            int error = client_refusal(objects[i]);
+            while (i-- > 0) unmark(granule_of(objects[i]));
+            return error;
+        }
+        pass->passed[first + i] = objects[i];
+    }
+    pass->count = first + (uint32_t)count;
+    return (int)(first - pass->base);
 }
+
+int xheap_pass(void *object) { return xheap_pass_all(&object, 1); }
 
 uint64_t xheap_pass_export(void) {
     struct pass *pass = mine();
     struct give_list *list = &domain_gives[thread_self()];
     uint32_t count = level_count(pass);
-    for (uint32_t i = 0; i < count; i++) list->object[i] = (uint64_t)pass->passed[pass->base + i];
+    for (uint32_t i = 0; i < count; i++) {
+        void *object = pass->passed[pass->base + i];
+        list->object[i] = (uint64_t)object;
+        unmark(granule_of(object));
+    }
     close_level(pass);
     return count;
 }
@@ -66,6 +79,7 @@ uint64_t xheap_pass_export(void) {
 void xheap_pass_publish(void) {
     struct pass *pass = mine();
     pass->taken_count = level_count(pass);
+    for (uint32_t i = 0; i < pass->taken_count; i++) unmark(granule_of(pass->passed[pass->base + i]));
     memcpy(pass->taken, pass->passed + pass->base, pass->taken_count * sizeof *pass->taken);
     close_level(pass);
 }
@@ -78,8 +92,19 @@ void xheap_pass_accept(void) {
     for (uint32_t i = 0; i < pass->taken_count; i++) pass->taken[i] = (void *)given->object[i];
 }
 
+// Still ours: it could have been given away since it came.
+static void *arrived(void *object) {
+    return object && xheap_entry_owner(owner_table[granule_of(object)].owner_link) == domain_self ? object : NULL;
+}
+
 void *xheap_take(unsigned index) {
     struct pass *pass = mine();
-    if (index >= pass->taken_count || !pass->taken[index]) return NULL;
-    return xheap_give_arrived(pass->taken[index]) ? NULL : pass->taken[index];
+    return index < pass->taken_count ? arrived(pass->taken[index]) : NULL;
+}
+
+size_t xheap_take_all(void **objects, size_t max) {
+    struct pass *pass = mine();
+    size_t count = max < pass->taken_count ? max : pass->taken_count;
+    for (size_t i = 0; i < count; i++) objects[i] = arrived(pass->taken[i]);
+    return count;
 }

@@ -19,8 +19,8 @@
 #include "slots_asm.h"
 
 #define FRAME_RETURN 64
-#define OWNER_GENERATION 0     // offsets in struct xheap_owner; shared-heap/monitor_table.c asserts them
-#define OWNER_DOMAIN 6
+#define OWNER_GENERATION 0     // offsets in struct xheap_owner; shared-heap/monitor.c asserts them
+#define OWNER_DOMAIN 7
 #define GIVEN_BASE (PUBLIC_BASE + 2968) // public_area.given
 #define ERROR_PERM 1
 

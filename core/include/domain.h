@@ -26,6 +26,9 @@ struct domain {
     uint32_t stack_bytes;                   // per thread, below STACK_STRIDE - PAGE_BYTES
     uintptr_t resume, resume_end;           // its resume stub; 0 on backend none
     uintptr_t resume_reading;               // the monitor's while it reads this domain's list, as long as the other; 0: it gives nothing
+    uintptr_t lends;                        // its struct lends per thread (shared-heap/client.h); 0: it lends nothing
+    uint64_t shared_bytes_max;              // quota: objects of the shared heap that it may hold at once
+    uint32_t shared_objects_max;
 };
 
 // The tokens of a give edge, one per pair of domains, from the edge's first index: nobody may know the one by which the

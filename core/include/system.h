@@ -27,7 +27,6 @@
 struct system_about {
     uint64_t start_ns;         // when the nucleus was entered, on the clock of time_now_ns()
     uint64_t idle_tsc;         // TSC cycles during which no thread could run
-    uint64_t heap_quota_bytes; // how much of the shared heap one domain can be charged for
     uint32_t domains, components, edges, threads; // rows of each list
     uint32_t has_keys;         // 0: backend none, where calls are function calls
     uint32_t counts_calls;     // 0: no gate counts (CONFIG_GATE_COUNT is off, or backend none)
@@ -39,6 +38,7 @@ struct system_domain {         // row number = domain id
     char name[SYSTEM_NAME_BYTES];
     uint64_t heap_bytes;       // private heap
     uint64_t charged_bytes;    // objects of the shared heap that it took from the monitor and that have not come back
+    uint64_t quota_bytes;      // how many of them it may have
     uint32_t stack_bytes;      // per thread
     uint32_t pkey;             // 0 on backend none
     uint32_t generation;       // starts so far; 0 for the nucleus, which never starts again

@@ -35,9 +35,6 @@ void monitor_boot(void) __attribute__((noreturn));
 void monitor_probe(void);                       // boot_probe.c, boot_noprobe.c
 // statistics.c
 void statistics_report(void);
-// shared-heap/monitor.c
-extern const uint64_t xheap_quota_bytes;
-uint64_t xheap_charged_bytes(uint32_t domain);
 // fault.c
 void fault_report(void) __attribute__((noreturn));
 extern struct fault monitor_fault_record;

@@ -11,11 +11,10 @@
 // Objects of the exchange heap by owner. A domain's cache of free ones counts as its own: up to 64 of each size.
 static void report_objects(void) {
     static uint32_t objects[DOMAIN_MAX];
-    const uint32_t granules = XHEAP_CHUNK_BYTES / XHEAP_GRANULE_BYTES;
     for (uint32_t d = 0; d < DOMAIN_MAX; d++) objects[d] = 0;
-    for (uint32_t chunk = 0; chunk < ARENA_BYTES / XHEAP_CHUNK_BYTES; chunk++)
-        for (uint32_t i = 0; chunk_class[chunk] && i < granules; i++) {
-            uint8_t owner = owner_table[chunk * granules + i].owner;
+    for (uint32_t chunk = 0; chunk < XHEAP_CHUNKS && chunk_class[chunk]; chunk++)
+        for (uint32_t i = 0; i < XHEAP_CHUNK_GRANULES; i += 1u << (chunk_class[chunk] - 1)) {
+            uint8_t owner = xheap_owner_of(arena + ((uint64_t)chunk * XHEAP_CHUNK_GRANULES + i) * XHEAP_GRANULE_BYTES, 1);
             if (owner && owner < domain_count) objects[owner]++;
         }
     for (uint32_t d = 0; d < domain_count; d++)

@@ -9,6 +9,7 @@
 // never read. Invariant: a row has names, numbers and times; no token, register or address gets into one.
 #include "autoconf.h"
 #include "clock.h"
+#include "heap_monitor.h"
 #include "monitor.h"
 #include "nucleus.h"
 #include "slots_asm.h"
@@ -35,7 +36,7 @@ static int rows_of(uint32_t first, uint32_t count, size_t max) {
 
 int system_about(struct system_about *out) {
     struct system_about about = {
-        .start_ns = public_area.start_ns, .idle_tsc = public_area.idle_tsc, .heap_quota_bytes = xheap_quota_bytes,
+        .start_ns = public_area.start_ns, .idle_tsc = public_area.idle_tsc,
         .domains = domain_count, .components = component_count, .edges = edge_count, .threads = threads_count(),
         .has_keys = has_keys(), .counts_calls = has_keys() && GATES_COUNT,
     };
@@ -55,7 +56,7 @@ int system_domains(uint32_t first, struct system_domain *out, size_t max) {
         uint32_t d = first + (uint32_t)i;
         const struct domain *domain = &domain_table[d];
         struct system_domain row = {
-            .heap_bytes = domain->heap_bytes, .charged_bytes = xheap_charged_bytes(d),
+            .heap_bytes = domain->heap_bytes, .charged_bytes = heap_account[d].bytes, .quota_bytes = domain->shared_bytes_max,
             .stack_bytes = domain->stack_bytes, .pkey = domain->pkey,
             .generation = d == DOMAIN_NUCLEUS ? 0 : BOOT_GENERATION, .state = state_of(d),
         };

@@ -24,7 +24,7 @@ static uint64_t heap_walk(struct share shares[DOMAIN_MAX]) {
         }
         uint32_t step = 1u << (size_class - 1);
         for (uint32_t granule = 0; granule < CHUNK_GRANULES; granule += step) {
-            uint8_t owner = owner_table[chunk * CHUNK_GRANULES + granule].owner;
+            uint8_t owner = xheap_entry_owner(owner_table[chunk * CHUNK_GRANULES + granule].owner_link);
             if (owner >= DOMAIN_MAX)
                 continue;
             shares[owner].objects++;
@@ -37,10 +37,9 @@ static uint64_t heap_walk(struct share shares[DOMAIN_MAX]) {
 void command_heap(void) {
     static struct system_domain domains[DOMAIN_MAX];
     struct share shares[DOMAIN_MAX] = {0};
-    struct system_about about = {0};
     char bytes[OUT_SIZE_BYTES], charged[OUT_SIZE_BYTES], quota[OUT_SIZE_BYTES], all[OUT_SIZE_BYTES];
-    int error = system_about(&about), count = system_domains(0, domains, DOMAIN_MAX);
-    if (error < 0 || count < 0)
+    int count = system_domains(0, domains, DOMAIN_MAX);
+    if (count < 0)
         return;
     uint64_t unused_bytes = heap_walk(shares);
     out_line("%-15s %9s %11s %11s %11s", "owner", "objects", "size", "charged", "quota");
@@ -49,7 +48,7 @@ void command_heap(void) {
             continue;
         out_line("%-15.15s %9lu %11s %11s %11s", out_name(domains[d].name, sizeof(domains[d].name)), shares[d].objects,
                  out_size(bytes, shares[d].bytes), out_size(charged, domains[d].charged_bytes),
-                 out_size(quota, about.heap_quota_bytes));
+                 out_size(quota, domains[d].quota_bytes));
     }
     out_line("%-15s %9lu %11s", "free", shares[0].objects, out_size(bytes, shares[0].bytes));
     out_line("%-15s %9s %11s", "never used", "", out_size(bytes, unused_bytes));

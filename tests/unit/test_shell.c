@@ -113,14 +113,13 @@ static void small_system(void) {
     memset(components, 0, sizeof(components));
     memset(edges, 0, sizeof(edges));
     memset(threads, 0, sizeof(threads));
-    about = (struct system_about){.domains = 3, .components = 12, .edges = 2, .threads = 2, .has_keys = 1, .counts_calls = 1,
-                                  .heap_quota_bytes = 48 << 20};
+    about = (struct system_about){.domains = 3, .components = 12, .edges = 2, .threads = 2, .has_keys = 1, .counts_calls = 1};
     component_count_fake = 12;
     strcpy(domains[0].name, "nucleus");
     strcpy(domains[1].name, "monitor");
     domains[1] = (struct system_domain){.name = "monitor", .pkey = 1, .generation = 1, .stack_bytes = 32768, .state = SYSTEM_DOMAIN_RUNNING};
     domains[2] = (struct system_domain){.name = "a_rather_long_name", .pkey = 2, .generation = 12, .stack_bytes = 122880, .heap_bytes = 3 << 19,
-                                        .state = SYSTEM_DOMAIN_STARTING, .charged_bytes = 512};
+                                        .state = SYSTEM_DOMAIN_STARTING, .charged_bytes = 512, .quota_bytes = 48 << 20};
     for (uint32_t i = 0; i < component_count_fake; i++) {
         components[i] = (struct system_component){.domain = 2, .event = 2 + i};
         snprintf(components[i].name, sizeof(components[i].name), "component%u", i);
@@ -221,8 +220,8 @@ static void tables(void **state) {
     memset(fake_owners, 0, sizeof(fake_owners));
     memset(fake_classes, 0, sizeof(fake_classes));
     fake_classes[0] = 2; // 512 bytes
-    fake_owners[0].owner = fake_owners[2].owner = 2;
-    fake_owners[3].owner = 2; // no object's first granule: of no meaning
+    fake_owners[0].owner_link = fake_owners[2].owner_link = 2 << 24;
+    fake_owners[3].owner_link = 2 << 24; // no object's first granule: of no meaning
     assert_string_equal(says("heap"),
                         "owner             objects        size     charged       quota\n"
                         "a_rather_long_n         2       1 KiB       512 B      48 MiB\n"

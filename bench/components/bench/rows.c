@@ -65,7 +65,13 @@ static int heap_pair(void) {
     void *object = xheap_alloc(HEAP_BYTES);
     return object ? xheap_free(object) : -1;
 }
-static int64_t batch_heap_pair(void) { MEASURE(heap_pair()); }
+static int64_t batch_heap_pair(void) {
+    // gate_give emptied the magazine, and other rows ran since: glibc_pair does nothing else in between either.
+    for (uint32_t i = 0; i < BATCH; i++)
+        if (heap_pair() < 0)
+            return -1;
+    MEASURE(heap_pair());
+}
 
 static int clock_read(void) {
     return (int)(time_now_ns() & INT32_MAX);

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SPDX-FileCopyrightText: The Cloister authors
+
+// client_lend.c - lending for the length of a call: the lender's record, and the borrower's check.
+//
+// The records lie in the lender's memory, a stack per thread, since lends end in the order of calls. Who lends a child lends
+// its root. What is borrowed is recorded when it is lent on, so that lend_end need not ask; its owner has a record as well.
+#include "client.h"
+
+struct lends domain_lends[THREAD_MAX];
+volatile uint64_t client_lenders;
+volatile uint32_t client_lent;
+
+__attribute__((noinline)) bool client_is_listed(uint32_t granule) {
+    for (uint64_t left = client_lenders; left; left &= left - 1) {
+        const struct lends *of = &domain_lends[__builtin_ctzll(left)];
+        for (uint32_t i = of->count; i-- > 0;)
+            if (of->granule[i] == granule) return true;
+    }
+    return false;
+}
+
+static void lent_more(void) { __asm__ volatile("incl %0" : "+m"(client_lent) : : "cc"); }
+static void lent_less(void) { __asm__ volatile("decl %0" : "+m"(client_lent) : : "cc"); }
+
+int xheap_check(const void *address, size_t bytes) {
+    struct view view = view_of(address);
+    return bytes <= view.room && view.owner && view.owner != domain_self ? 0 : -EFAULT;
+}
+
+int xheap_lend_begin(const void *address, size_t bytes) {
+    struct view view = view_of(address);
+    if (bytes > view.room || !view.owner) return -EFAULT;
+    uint32_t thread = thread_self();
+    struct lends *mine = &domain_lends[thread];
+    uint32_t count = mine->count;
+    if (count == LENDS_MAX) return -EBUSY;
+    if (!(client_lenders >> thread & 1)) __atomic_fetch_or(&client_lenders, 1ull << thread, __ATOMIC_SEQ_CST);
+    mine->granule[count] = view.root;
+    mine->count = count + 1;
+    lent_more();
+    client_order();
+    if (view.owner != domain_self || !is_unused(view.root)) return 0;
+    xheap_lend_end();
+    return -EFAULT;
+}
+
+void xheap_lend_end(void) {
+    domain_lends[thread_self()].count--;
+    lent_less();
+}
+
+// On the way of a give gate, which checks owner and start itself: only what this domain alone knows is looked at here.
+int xheap_give_begin(const void *address) {
+    uint64_t granule = ((uintptr_t)address - ARENA_BASE) / XHEAP_GRANULE_BYTES;
+    if (granule >= XHEAP_GRANULES) return -EINVAL;
+    if (is_unused((uint32_t)granule)) return -ESTALE;
+    return is_lent((uint32_t)granule) ? -EBUSY : 0;
+}
