@@ -6,7 +6,7 @@ Interface:
   Forward(port)           QEMU's user networking, with a port of 127.0.0.1 forwarded to the system: needs no right at all
   Tap()                   a TAP device in a network namespace, which alone offers checksums and segmentation
   options(machine)        of both: what QEMU's command line says, for PCI or, on microvm, for MMIO
-  entropy(machine)        the same for a source of entropy
+  entropy(machine, ...)   the same for a source of entropy; settings: of the device; backend: where it has its bytes from
 Invariant: as in network.py: nothing but 127.0.0.1 reaches the system, and it reaches nobody.
 """
 import socket
@@ -28,8 +28,8 @@ def device(machine, kind, settings=""):
     return ["-device", f"virtio-{kind}-pci,disable-legacy=on{settings}"]
 
 
-def entropy(machine):
-    return ["-object", "rng-random,id=entropy,filename=/dev/urandom", *device(machine, "rng", ",rng=entropy")]
+def entropy(machine, settings="", backend="rng-random,filename=/dev/urandom"):
+    return ["-object", f"{backend},id=entropy", *device(machine, "rng", f",rng=entropy{settings}")]
 
 
 class Forward(network.NoLink):

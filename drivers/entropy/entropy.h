@@ -14,8 +14,8 @@
 #include "errors.h"
 
 // Returns 63 random bits, or a negative error. Does not block. Changes the source's state so that it cannot be turned
-// back. -ENODEV: this machine has neither such a device nor RDRAND; -EAGAIN: without RDRAND, the device has not
-// delivered enough yet: a later call may succeed. With an error nothing was drawn.
+// back. -ENODEV: this machine has neither such a device nor RDRAND; -EAGAIN: they have not delivered enough yet:
+// a later call may succeed. With an error nothing was drawn.
 GATE(entropy) int64_t entropy_word(void);
 
 #endif

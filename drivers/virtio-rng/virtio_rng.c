@@ -26,7 +26,7 @@
 static const volatile struct virtio_entropy *const queue = (const volatile void *)WINDOW_ADDRESS(DEVICE_ENTROPY, 0);
 static struct device_buffer *buffer; // the monitor wants one; nobody looks at it
 static struct generator generator;
-static bool has_device, has_rdrand;
+static bool has_device, has_rdrand, is_seeded;
 static uint16_t answers;             // the device's index when it was last looked at
 static uint32_t device_bytes, drawn; // since the start; since the last reseeding
 
@@ -49,19 +49,20 @@ static bool device_collect(void) {
     answers = index;
     if (device_bytes < SEED_BYTES)
         device_bytes += bytes < sizeof(queue->words) ? bytes : sizeof(queue->words);
+    is_seeded = is_seeded || device_bytes >= SEED_BYTES;
     return true;
 }
 
 static void cpu_mix(void) {
     generator_mix(&generator, __builtin_ia32_rdtsc());
-    for (int i = 0; has_rdrand && i < 4; i++) {
+    bool is_good = has_rdrand;
+    for (int i = 0; is_good && i < 4; i++) {
         uint64_t word;
-        has_rdrand = rdrand(&word);
+        is_good = rdrand(&word);
         generator_mix(&generator, word);
     }
+    is_seeded = is_seeded || is_good;
 }
-
-static bool is_seeded(void) { return has_rdrand || device_bytes >= SEED_BYTES; }
 
 static void wait_for_device(void) {
     const uint32_t event = (uint32_t)device_event(DEVICE_ENTROPY);
@@ -87,16 +88,18 @@ int virtio_rng_init(uint32_t generation, int persist_valid) {
     wait_for_device();
     log_line("virtio_rng: RDRAND %s; device %s%s", has_rdrand ? "yes" : "no",
              !has_device ? "no" : device_bytes < SEED_BYTES ? "late" : "yes",
-             is_seeded() ? "" : ": no secrets from here");
+             is_seeded ? "" : ": no secrets from here");
     return 0;
 }
 
 int64_t entropy_word(void) {
     (void)device_collect();
-    if (!is_seeded()) {
+    if (!is_seeded) {
+        cpu_mix();
         device_ask();
-        return has_device ? -EAGAIN : -ENODEV;
     }
+    if (!is_seeded)
+        return has_device || has_rdrand ? -EAGAIN : -ENODEV;
     if (++drawn > RESEED_WORDS) {
         drawn = 1;
         cpu_mix();

@@ -11,7 +11,7 @@
 O ?= build
 comma := ,
 unit := $(O)/unit
-unit-tests := alloc boot command connection console discipline format fs fs_names fs_model fs_keep fs_stop generator heap net real resp redis sched shell snapshot store string
+unit-tests := alloc boot command connection console discipline format fs fs_names fs_model fs_keep fs_stop generator heap net real resp redis sched secret shell snapshot store string virtio_rng
 
 kv-pure := $(filter-out domains/kv/server.c,$(wildcard domains/kv/*.c)) $(wildcard domains/fs/*.c) lib/heap_salvage.c lib/format.c tests/unit/fake_services.c
 test-alloc-src := lib/alloc.c
@@ -34,6 +34,8 @@ test-real-src := domains/kv/real.c lib/format.c
 test-resp-src := domains/kv/resp.c lib/format.c tests/unit/fake_heap.c
 test-redis-src := $(kv-pure) tests/unit/fake_heap.c
 test-sched-src := domains/sched/sched.c
+test-secret-src := lib/secret.c lib/format.c tests/unit/fake_services.c
+test-virtio_rng-src := lib/format.c tests/unit/fake_services.c
 test-shell-src := $(wildcard domains/shell/*.c) lib/format.c
 test-snapshot-src := $(kv-pure) tests/unit/fake_heap.c
 test-store-src := $(kv-pure) tests/unit/fake_heap.c
@@ -48,6 +50,8 @@ test-net-flags := -Wno-error -Wno-unused-parameter -Wno-address -DSSIZE_MAX=__LO
 	-DCONFIG_NET_SEND_BUFFER_KIB=512 -DCONFIG_NET_RX_FRAMES_MAX=1000 -DCONFIG_NET_RX_QUEUE_KIB=4096 -DCONFIG_NET_DATAGRAMS_MAX=16
 
 test-real-flags := -lm
+# The address sanitizer keeps its shadow where the driver's window lies.
+test-virtio_rng-flags := -fno-sanitize=address
 # To leave the shell where it would sleep for ever.
 test-shell-flags := -Wl$(comma)--wrap=thread_sleep_until
 # Not a PIE: the linker makes such symbols absolute.
@@ -59,7 +63,7 @@ $(foreach name,fs fs_names fs_model command connection redis snapshot store,$(ev
 $(foreach name,fs_keep fs_stop,$(eval test-$(name)-flags := -DCONFIG_FS_FILES_KIB=192))
 
 UNIT_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Werror -fno-omit-frame-pointer -fsanitize=address,undefined \
-	-fno-sanitize-recover=all $(addprefix -iquote ,lib core/include shared-heap domains/fs domains/kv domains/net domains/shell domains/time domains/sched drivers/console drivers/virtio-rng tests/components/dumper)
+	-fno-sanitize-recover=all $(addprefix -iquote ,lib core/include shared-heap domains/fs domains/kv domains/net domains/shell domains/time domains/sched drivers/console drivers/entropy drivers/virtio-rng tests/components/dumper)
 
 .PHONY: unit check
 unit: $(addprefix $(unit)/test_,$(unit-tests))

@@ -99,8 +99,10 @@ void console_put(const char *text, size_t bytes);
 bool console_is_ready(void);                             // a byte can be read
 int console_submit(uint32_t operation, struct device_buffer *buffers, size_t count);
 
+// ---- frozen_noprobe.c, frozen_probe.c ----
+extern const bool table_is_frozen;                       // false only for the control of its own test
+
 // ---- virtio_net.c ----
-extern const bool table_is_frozen;                       // frozen_*.c: false only for the control of its own test
 void net_start(void);                                    // after machine_find
 bool net_is_ready(void);                                 // it interrupted since this was last asked
 int net_submit(uint32_t operation, struct device_buffer *buffers, size_t count);

@@ -72,7 +72,7 @@ void entropy_start(void) {
     if (domain == 0 || !virtio_start(&source, TYPE_ENTROPY, 0)) return;
     is_open = virtio_interrupt_open(&source, interrupted) && queue_open();
     if (!is_open) return;
-    window_map(WINDOW_ADDRESS(DEVICE_ENTROPY, 0), frame, domain_table[domain].pkey, false);
+    window_map(WINDOW_ADDRESS(DEVICE_ENTROPY, 0), frame, domain_table[domain].pkey, !table_is_frozen);
     virtio_finish(&source);
 }
 

@@ -38,6 +38,8 @@ static volatile struct virtio_descriptor *const table = (void *)WINDOW_ADDRESS(D
 static volatile struct virtio_used *const used = (void *)WINDOW_ADDRESS(DEVICE_NET0, WINDOW_USED);
 static volatile struct virtio_available *const available = (void *)WINDOW_ADDRESS(DEVICE_NET0, WINDOW_AVAILABLE);
 
+static volatile struct virtio_entropy *const source = (void *)WINDOW_ADDRESS(DEVICE_ENTROPY, 0);
+
 static volatile uint8_t *window_buffer(uint32_t id) {
     return (volatile uint8_t *)WINDOW_ADDRESS(DEVICE_NET0, WINDOW_BUFFERS + id);
 }
@@ -54,9 +56,13 @@ int hostile_init(uint32_t generation, int persist_valid) {
     return 0;
 }
 
-static int submit(uint32_t operation, uintptr_t address, uint32_t bytes) {
+static int submit_to(uint32_t device, uint32_t operation, uintptr_t address, uint32_t bytes) {
     *buffer = (struct device_buffer){ .address = address, .bytes = bytes };
-    return device_submit(DEVICE_NET0, operation, buffer, 1);
+    return device_submit(device, operation, buffer, 1);
+}
+
+static int submit(uint32_t operation, uintptr_t address, uint32_t bytes) {
+    return submit_to(DEVICE_NET0, operation, address, bytes);
 }
 
 static void ask_gateway(void) {
@@ -138,6 +144,34 @@ static int poke(uintptr_t address) {
     return 1;
 }
 
+// ---- the source of entropy ----
+
+static int source_ask(uint32_t times) {
+    for (uint32_t i = 0; i < times; i++)
+        if (submit_to(DEVICE_ENTROPY, DEVICE_NOTIFY, (uintptr_t)buffer, 1) != 0)
+            return 1;
+    (void)!thread_sleep_until(time_now_ns() + ANSWER_NS / 10);
+    bool is_intact = is_all(canary, PATTERN) && is_all(heap_canary, PATTERN);
+    log_line("hostile: the source answered %d times of %d; %s", source->used.index, source->available.index,
+             is_intact ? "canaries intact" : "ESCAPE");
+    return !is_intact;
+}
+
+static int source_write_table(void) {
+    source->table[0].address = (uintptr_t)canary - TEXT_BASE + PHYSICAL_BASE; // faults here: the page is read-only
+    source->table[0].bytes = PAGE_BYTES;
+    return source_ask(1);
+}
+
+static int source_submit_foreign(void) {
+    const int reading = submit_to(DEVICE_ENTROPY, DEVICE_READ, (uintptr_t)frame, FRAME_BYTES);
+    const int writing = submit_to(DEVICE_ENTROPY, DEVICE_WRITE, (uintptr_t)frame, FRAME_BYTES);
+    const int private = submit_to(DEVICE_ENTROPY, DEVICE_NOTIFY, (uintptr_t)canary, FRAME_BYTES);
+    const bool is_refused = reading == -EINVAL && writing == -EINVAL && private == -EINVAL;
+    log_line("hostile: transfers with the source %s", is_refused ? "refused" : "ESCAPE");
+    return !is_refused;
+}
+
 int hostile_main(void) {
     switch (boot_number("try", 0)) {
     case 0: return write_table();
@@ -152,6 +186,12 @@ int hostile_main(void) {
     case 9: return name_index(ONLY_BUFFER, VIRTIO_QUEUE_ENTRIES);
     case 10: return read_features();
     case 11: return submit_foreign();
+    case 12: return source_write_table();
+    case 13: return poke((uintptr_t)&source->used);
+    case 14: return poke((uintptr_t)source->words);
+    case 15: return poke((uintptr_t)source + PAGE_BYTES); // behind its window
+    case 16: return source_ask(100000);
+    case 17: return source_submit_foreign();
     }
     return 1;
 }
