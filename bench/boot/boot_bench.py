@@ -36,16 +36,18 @@ POLL_SECONDS = 0.01          # what an attempt waits for its answer: this, or a 
 POLL_SHARE = 0.02
 START_SECONDS = {"tcg": 60, "kvm": 30}
 TRIAL_SECONDS = 10
-ATTEMPTS = 3                 # at a start; Linux on microvm under TCG hangs now and then, measuring its TSC
+ATTEMPTS = 3                 # at a start of Linux
 PATIENCE = 8                 # a size of memory has failed after so many usual starts
 PATIENCE_SECONDS_MIN = 2
+LINUX_RATE = "tsc_early_khz="    # the last one on the command line holds; Cloister does not know the word
+COUNTING = ["-icount", "shift=0,sleep=off"]
 VALUE = b"a value that comes back as it went"
 MARK = r"^kv: .* (\d+) us from the start: ready$"
-FIRST, INSIDE, RAM, IMAGE = "first PONG", "entry to listening", "smallest RAM", "image"
+FIRST, INSIDE, COUNTED, RAM, IMAGE = ("first PONG", "entry to listening", "instructions to listening", "smallest RAM",
+                                      "image")
 
-# arguments: pc.Machine's; listening: the console's line, with a time; to_ms: of that time; image_bytes: what the loader
-# loads; folder: of a configuration of ours; small: arguments for little memory; is_final: what ends in silence once, does
-# so always.
+# arguments: pc.Machine's, and small, those for little memory; listening: the console's line, with a time; to_ms: of
+# that time; image_bytes: what the loader loads; folder: of a configuration of ours; is_final: no start is worth another try.
 Guest = collections.namedtuple("Guest", "name elf arguments listening to_ms image_bytes folder small is_final")
 Sample = collections.namedtuple("Sample", "first_ms inside_ms")
 
@@ -56,17 +58,21 @@ def cloister(config):
     return Guest(config, elf, {}, MARK, 0.001, len(pc.loadable(elf)), folder, {}, is_final=True)
 
 
-def linux(machine):
-    """The plain initramfs starts sooner, the compressed one needs less memory: each figure with what suits Linux."""
+def linux(machine, tsc_khz):
+    """The plain initramfs starts sooner, the compressed one needs less memory: each figure with what suits Linux. It is
+    told the TSC's rate: on microvm under TCG it hangs, now and then, where it measures it against the PIT."""
     kernel, plain, small = linux_guest.build(machine)
     size = os.path.getsize(kernel) + os.path.getsize(small)
-    usual, little = ({"arguments": linux_guest.ARGUMENTS, "options": ["-initrd", path]} for path in (plain, small))
+    usual, little = ({"arguments": [*linux_guest.ARGUMENTS, f"{LINUX_RATE}{tsc_khz}"], "options": ["-initrd", path]}
+                     for path in (plain, small))
     return Guest(LINUX, kernel, usual, linux_guest.LISTENING, 1000.0, size, None, little, is_final=False)
 
 
-def machine_of(guest, machine, accel, memory_mib=MEMORY_MIB, is_small=False):
-    return pc.Machine(guest.elf, machine=machine, accel=accel, memory_mib=memory_mib,
-                      link=forward.Forward(network.free_port()), **(guest.small if is_small else guest.arguments))
+def machine_of(guest, machine, accel, memory_mib=MEMORY_MIB, is_small=False, arguments=(), options=()):
+    mine = guest.small if is_small else guest.arguments
+    return pc.Machine(guest.elf, [*mine.get("arguments", ()), *arguments], machine=machine, accel=accel,
+                      memory_mib=memory_mib, link=forward.Forward(network.free_port()),
+                      options=[*mine.get("options", ()), *options])
 
 
 def say_and_hear(port, words, answer, seconds):
@@ -129,6 +135,13 @@ def measure(guests, machine, accel, starts):
     return samples, failed
 
 
+def counted(guest, machine):
+    """Instructions of the guest from entry to listening: TCG gives each a nanosecond of the guest's clock. When a guest
+    waits, the clock jumps to what it waits for; so waiting counts as well."""
+    with machine_of(guest, machine, "tcg", arguments=[f"{LINUX_RATE}1000000"], options=COUNTING) as running:
+        return round(float(running.wait_for(guest.listening, START_SECONDS["tcg"])[0][1]) * guest.to_ms * 1e6)
+
+
 def serves(guest, machine, accel, memory_mib, limit):
     for _ in range(1 if guest.is_final else ATTEMPTS):
         began = time.monotonic()
@@ -179,7 +192,11 @@ def guests_of(machine, accel, is_with_linux):
                     print(f"without {config}: " + running.report("it ends at once under KVM"))
                     continue
         found.append(guest)
-    return found + ([linux(machine)] if is_with_linux else [])
+    if is_with_linux:
+        with machine_of(found[-1], machine, accel) as running:
+            running.wait_ready(START_SECONDS[accel])
+            found.append(linux(machine, running.statistics()["tsc_khz"]))
+    return found
 
 
 def figures(guests, machine, accel, starts):
@@ -190,6 +207,8 @@ def figures(guests, machine, accel, starts):
         mine = samples[guest.name]
         found[guest.name, FIRST] = bench_json.summary([sample.first_ms for sample in mine])
         found[guest.name, INSIDE] = bench_json.summary([sample.inside_ms for sample in mine])
+        if accel == "tcg":
+            found[guest.name, COUNTED] = bench_json.summary([counted(guest, machine)])
         found[guest.name, RAM] = bench_json.summary([smallest(guest, machine, accel, found[guest.name, FIRST]["max"])])
         found[guest.name, IMAGE] = bench_json.summary([guest.image_bytes])
     return found, failed
@@ -202,10 +221,12 @@ def qemu_version():
 
 def rows(guests, found, failed, machine, accel):
     times = "ms" if accel == "kvm" else "emulated_ms"
-    units = {FIRST: times, INSIDE: times, RAM: "MiB", IMAGE: "bytes"}
+    units = {FIRST: times, INSIDE: times, COUNTED: "instructions", RAM: "MiB", IMAGE: "bytes"}
     written = []
     for guest in guests:
         for name, unit in units.items():
+            if (guest.name, name) not in found:
+                continue
             base = found.get((LINUX, name)) if guest.name != LINUX else None
             mine = found[guest.name, name]
             ratio = mine["median"] / base["median"] if base else None
@@ -219,21 +240,23 @@ def rows(guests, found, failed, machine, accel):
 
 
 def table(guests, found, machine, accel, starts):
-    def spread(guest, name):
+    def text(guest, name):
         one = found[guest.name, name]
-        return f"{one['median']:,.1f} ms ({one['min']:,.1f}..{one['max']:,.1f})"
+        return {COUNTED: f"{one['median'] / 1e6:,.1f} million", RAM: f"{one['median']} MiB",
+                IMAGE: f"{one['median'] / 1e6:.1f} MB"}.get(name) or (
+                    f"{one['median']:,.1f} ms ({one['min']:,.1f}..{one['max']:,.1f})")
 
-    columns = "{:<19}{:>33}{:>33}{:>15}{:>10}"
+    shown = [name for name in (FIRST, INSIDE, COUNTED, RAM, IMAGE) if (guests[0].name, name) in found]
+    wide = {FIRST: "{:>30}", INSIDE: "{:>30}", COUNTED: "{:>27}"}
+    columns = "{:<17}" + "".join(wide.get(name, "{:>14}") for name in shown)
     print(f"\nmachine {machine}, {accel.upper()}, QEMU {qemu_version()}, user networking; {starts} starts of each with "
           f"{MEMORY_MIB} MiB; medians\n")
-    print(columns.format("", FIRST, INSIDE, RAM, IMAGE))
+    print(columns.format("", *shown))
     for guest in guests:
-        print(columns.format(guest.name, spread(guest, FIRST), spread(guest, INSIDE),
-                             f"{found[guest.name, RAM]['median']} MiB", f"{guest.image_bytes / 1e6:.1f} MB"))
+        print(columns.format(guest.name, *(text(guest, name) for name in shown)))
     for guest in guests:
         if guest.name != LINUX and (LINUX, FIRST) in found:
-            ratios = [found[LINUX, name]["median"] / found[guest.name, name]["median"]
-                      for name in (FIRST, INSIDE, RAM, IMAGE)]
+            ratios = [found[LINUX, name]["median"] / found[guest.name, name]["median"] for name in shown]
             print(columns.format(f"{LINUX} : {guest.name}", *(f"{ratio:.1f}" for ratio in ratios)))
     if accel == "tcg":
         print("\nTCG emulates: the times are the emulator's, and only the ratios mean anything.")

@@ -25,6 +25,8 @@ import linux_guest
 
 WHAT = {boot_bench.FIRST: "emulated_ms", boot_bench.INSIDE: "emulated_ms", boot_bench.RAM: "MiB",
         boot_bench.IMAGE: "bytes"}
+COUNTED = boot_bench.COUNTED
+INSTRUCTIONS_MAX = 5_000_000   # two million of them wait for the clock's calibration; more, and somebody else waits
 MACHINE, ACCEL = "q35", "tcg"
 
 
@@ -43,9 +45,10 @@ def whole(is_with_linux):
     with open(path, encoding="utf-8") as text:
         rows = {(row["config"], row["name"]): row for row in json.load(text)["rows"]}
     names = [guest.name for guest in guests]
-    equal("rows", set(rows), {(name, what) for name in names for what in WHAT})
+    what_counts = {} if is_with_linux else {COUNTED: "instructions"}
+    equal("rows", set(rows), {(name, what) for name in names for what in {**WHAT, **what_counts}})
     for (name, what), row in rows.items():
-        equal(f"unit of {what}", row["unit"], WHAT[what])
+        equal(f"unit of {what}", row["unit"], {**WHAT, **what_counts}[what])
         equal("accelerator, machine", (row["accel"], row["machine"]), (ACCEL, MACHINE))
         check(0 < row["min"] <= row["median"] <= row["max"], f"{row}")
         equal(f"ratio of {name}", row["ratio_to"], "linux" if is_with_linux and name != "linux" else None)
@@ -71,6 +74,25 @@ def linux():
     ratio = rows["monolith", boot_bench.FIRST]["ratio"]
     check(0 < ratio < 1, f"Linux was the sooner one: {ratio}")
     return " ".join(f"{name} {version}" for name, version in packages.items())
+
+
+def instructions(kind):
+    """The same each time but for what the real-time clock and the entropy of the day make of it, and few."""
+    guest = boot_bench.cloister("separate")
+    first, second = (boot_bench.counted(guest, kind) for _ in range(2))
+    check(abs(second - first) < first / 100, f"{first} instructions, then {second}")
+    check(1_000_000 < first < INSTRUCTIONS_MAX, f"{first} instructions from entry to listening")
+    return f"{first} instructions from entry to listening"
+
+
+def calibration(kind):
+    """One instruction a nanosecond: the clock of such a machine is exact, whatever else this one does."""
+    guest = boot_bench.cloister("monolith")
+    with boot_bench.machine_of(guest, kind, ACCEL, options=boot_bench.COUNTING) as running:
+        running.wait_ready(30)
+        khz = running.statistics()["tsc_khz"]
+    check(abs(khz - 1_000_000) < 500, f"a clock of 1 GHz was measured as {khz} kHz")
+    return f"{khz} kHz"
 
 
 def fails(function, wanted):
@@ -130,6 +152,9 @@ def little():
 def cases():
     skip = pc.missing()
     yield ktap.Case("Cloister: times, memory, image, as JSON", cloister, skip)
+    for kind in ("q35", "microvm"):
+        yield ktap.Case(f"{kind}: instructions to listening", lambda kind=kind: instructions(kind), skip)
+        yield ktap.Case(f"{kind}: the clock's rate is right", lambda kind=kind: calibration(kind), skip)
     yield ktap.Case("Linux beside it", linux, skip or linux_guest.missing())
     yield ktap.Case("what does not serve is a failure", silent, skip)
     yield ktap.Case("a PONG alone is not serving", forgetful)

@@ -27,7 +27,7 @@
 #define DELIVER_NMI 0x400
 #define SOFTWARE_ENABLED 0x100
 #define DIVIDE_BY_1 0xb
-#define MEASURE_NS 1000000ull
+#define MEASURES_PER_MS 5        // a tick need not be exact
 
 #define IOAPIC_SELECT 0           // in words of 32 bits
 #define IOAPIC_DATA 4
@@ -61,12 +61,16 @@ void timer_arm(uint64_t ns) {
     apic_write(REGISTER_TIMER_START, count == 0 ? 1 : count > UINT32_MAX ? UINT32_MAX : (uint32_t)count);
 }
 
+static uint32_t timer_passed(void) { return UINT32_MAX - apic_read(REGISTER_TIMER_NOW); }
+
 static void timer_measure(void) {
     apic_write(REGISTER_TIMER_DIVIDER, DIVIDE_BY_1);
     apic_write(REGISTER_TIMER_START, UINT32_MAX);
-    uint64_t start_ns = clock_ns(), took_ns;
-    while ((took_ns = clock_ns() - start_ns) < MEASURE_NS) {}
-    timer_khz = (uint64_t)(UINT32_MAX - apic_read(REGISTER_TIMER_NOW)) * 1000000 / took_ns;
+    uint64_t tsc_khz = public_writable()->clock.tsc_khz;
+    struct clock_moment start = clock_moment(timer_passed), now;
+    do now = clock_moment(timer_passed);
+    while (now.tsc - start.tsc < tsc_khz / MEASURES_PER_MS);
+    timer_khz = (uint64_t)(now.count - start.count) * tsc_khz / (now.tsc - start.tsc);
     if (timer_khz == 0) die_with("the local APIC's timer does not count");
 }
 

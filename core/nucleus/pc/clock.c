@@ -22,12 +22,13 @@
 #define PIT_CHANNEL_0 0x40
 #define PIT_COMMAND 0x43
 #define PIT_ONE_SHOT 0x30             // channel 0, both bytes, mode 0
-#define PIT_STILL_MAX 1000            // readings, each of at least half a microsecond, in which it must have moved
 #define PIT_HZ 1193182
-#define PIT_TICKS 11932               // 10 ms
+#define PIT_MASK 0xffff
 #define PM_HZ 3579545
-#define PM_TICKS 35795                // 10 ms
 #define PM_MASK 0xffffff              // it may have 24 bits only
+#define READINGS 8
+#define STILL_MAX 1000                // moments, each of at least a microsecond, in which a counter must have moved
+#define WINDOWS_PER_SECOND 500        // 2 ms: most of a boot is waiting for this; a reading is good to 0.02% of it
 #define RTC_INDEX 0x70
 #define RTC_DATA 0x71
 #define RTC_STATUS_A 0x0a
@@ -75,18 +76,40 @@ static uint64_t khz_from_kvm(void) {
     return clock->shift < 0 ? khz << -clock->shift : khz >> clock->shift;
 }
 
-static uint64_t khz_from_pm_timer(void) {
-    if (machine.pm_timer == 0) return 0;
-    uint32_t start = port_read_32((uint16_t)machine.pm_timer), passed = 0;
-    uint64_t tsc = tsc_read();
-    for (int i = 0; i < SPINS_MAX && passed < PM_TICKS; i++) passed = (port_read_32((uint16_t)machine.pm_timer) - start) & PM_MASK;
-    return (tsc_read() - tsc) * PM_HZ / ((uint64_t)passed * 1000 + 1);
+// ---- a counter of a known rate: ACPI's timer, the PIT
+
+// Of several readings the one that took least.
+struct clock_moment clock_moment(uint32_t (*read)(void)) {
+    struct clock_moment best = { 0, 0 };
+    uint64_t least = UINT64_MAX;
+    for (int i = 0; i < READINGS; i++) {
+        uint64_t before = tsc_read();
+        uint32_t count = read();
+        uint64_t took = tsc_read() - before;
+        if (took < least) least = took, best = (struct clock_moment){ before + took / 2, count };
+    }
+    return best;
 }
+
+// 0: it stands still.
+static uint64_t khz_against(uint32_t (*read)(void), uint32_t mask, uint64_t hz) {
+    struct clock_moment start = clock_moment(read), now = start;
+    uint32_t passed = 0;
+    for (int i = 0; passed < hz / WINDOWS_PER_SECOND && (passed != 0 || i < STILL_MAX); i++) {
+        now = clock_moment(read);
+        passed = (now.count - start.count) & mask;
+    }
+    return passed == 0 ? 0 : (now.tsc - start.tsc) * hz / ((uint64_t)passed * 1000);
+}
+
+static uint32_t pm_read(void) { return port_read_32((uint16_t)machine.pm_timer); }
+
+static uint64_t khz_from_pm_timer(void) { return machine.pm_timer != 0 ? khz_against(pm_read, PM_MASK, PM_HZ) : 0; }
 
 static uint32_t pit_read(void) {
     port_write(PIT_COMMAND, 0);       // latch channel 0
     uint32_t low = port_read(PIT_CHANNEL_0);
-    return low | (uint32_t)port_read(PIT_CHANNEL_0) << 8;
+    return -(low | (uint32_t)port_read(PIT_CHANNEL_0) << 8); // it counts down
 }
 
 // Channel 0, because the gate of channel 2 (port 0x61) is missing on microvm. Its interrupt goes nowhere: see apic.c.
@@ -94,13 +117,7 @@ static uint64_t khz_from_pit(void) {
     port_write(PIT_COMMAND, PIT_ONE_SHOT);
     port_write(PIT_CHANNEL_0, 0xff);
     port_write(PIT_CHANNEL_0, 0xff);
-    uint32_t start = pit_read(), passed = 0;
-    uint64_t tsc = tsc_read();
-    for (int i = 0; passed < PIT_TICKS; i++) {
-        passed = (start - pit_read()) & 0xffff;
-        if (passed == 0 && i > PIT_STILL_MAX) return 0;
-    }
-    return (tsc_read() - tsc) * PIT_HZ / ((uint64_t)passed * 1000);
+    return khz_against(pit_read, PIT_MASK, PIT_HZ);
 }
 
 // ---- the real-time clock

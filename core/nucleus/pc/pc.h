@@ -117,6 +117,8 @@ int entropy_submit(uint32_t operation);
 // ---- clock.c ----
 void clock_start(uint64_t entered_tsc);                  // which is its zero; and public_area.clock
 uint64_t clock_ns(void);
+struct clock_moment { uint64_t tsc; uint32_t count; };
+struct clock_moment clock_moment(uint32_t (*read)(void)); // the TSC and another counter, at one instant
 extern const char *clock_source, *clock_wall_source;     // what they were taken from
 uint64_t clock_wall_offset_ns(void);                     // 0: this machine has no wall clock
 
