@@ -47,7 +47,7 @@ FIRST, INSIDE, COUNTED, RAM, IMAGE = ("first PONG", "entry to listening", "instr
                                       "image")
 
 # arguments: pc.Machine's, and small, those for little memory; listening: the console's line, with a time; to_ms: of
-# that time; image_bytes: what the loader loads; folder: of a configuration of ours; is_final: no start is worth another try.
+# that time; image_bytes: what the loader loads; folder: of our configuration; is_final: no start is worth another try.
 Guest = collections.namedtuple("Guest", "name elf arguments listening to_ms image_bytes folder small is_final")
 Sample = collections.namedtuple("Sample", "first_ms inside_ms")
 
