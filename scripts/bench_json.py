@@ -2,8 +2,9 @@
 # SPDX-FileCopyrightText: The Cloister authors
 """bench_json.py - writes benchmark results in the project's one schema (bench/README.md).
 
-Interface: row(...), summary(samples), write(path, rows), config_hash(folder); save(name, rows, khz) writes
-$(O)/bench/<name>.json and says so; finish(main) ends a benchmark's program: its status, or the sentence of what went wrong.
+Interface: row(...), summary(samples), write(path, rows), config_hash(folder); save(name, rows, khz, kind, further)
+writes $(O)/bench/<name>.json and says so; finish(main) ends a benchmark's program: its status, or the sentence of what
+went wrong.
 """
 import hashlib
 import json
@@ -72,18 +73,20 @@ def host(khz=None):
             "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}, commit
 
 
-def write(path, rows, khz=None):
+def write(path, rows, khz=None, kind="times", further=None):
+    """kind: "times", of this machine, or "counts", which say nothing of speed; further: fields beside it."""
     about, commit = host(khz)
     changed = _first(["git", "-C", ROOT, "status", "--porcelain", "--untracked-files=no"])
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "w", encoding="utf-8") as out:
-        json.dump({"host": about, "commit": commit + ("-changed" if changed else ""), "rows": rows}, out, indent=1)
+        json.dump({"kind": kind, **(further or {}), "host": about, "commit": commit + ("-changed" if changed else ""),
+                   "rows": rows}, out, indent=1)
         out.write("\n")
 
 
-def save(name, rows, khz=None):
+def save(name, rows, khz=None, kind="times", further=None):
     path = os.path.join(out_folder(), "bench", f"{name}.json")
-    write(path, rows, khz)
+    write(path, rows, khz, kind, further)
     print(f"\nwritten to {os.path.relpath(path)}")
     return path
 

@@ -2,96 +2,152 @@
 # SPDX-FileCopyrightText: The Cloister authors
 """demo.py - make demo: what isolation costs a Redis client, in one table.
 
+Usage: demo.py [--platform host|pc]; without it host, and pc, with a sentence that says why, where host cannot run.
 Builds and boots the configurations, drives them with unmodified redis-benchmark in interleaved rounds (so that a
 change of the machine's speed hits all of them alike), and prints medians. All systems run at once; those that are
 not being measured sleep. The system has CPU 0 for itself, redis-benchmark CPU 1, where there are two.
-Where the machine gives no TAP device, clients come through passt (driver stream); the table says so.
+On host, without a TAP device, clients come through passt (driver stream); the table says so. On pc QEMU emulates a CPU
+with keys: there instructions are counted instead of time, and nothing that is printed or written is a speed.
 Writes $(O)/bench/demo.json, and draws demo.png beside it. It does not claim absolute speed: the ratio to monolith is
 the result.
 """
+import argparse
+import collections
 import contextlib
-import csv
 import os
 import statistics
 import sys
 import time
 
 sys.dont_write_bytecode = True
+import audit
 import bench_json
 import demo_picture
+import forward
+import load
 import network
+import pc
 import progress
 import system
 
-ROUNDS = 9
-LEAST_ROUNDS = 3
+BASE = "monolith"
+CONFIGS = (BASE, "net", "separate")
 # On a busy machine rounds take longer; then there are fewer of them, so that the whole stays well below five minutes.
 MEASURE_SECONDS = 110
-CLIENTS = 30
-# Without keys only the first can run.
-CONFIGS = ("monolith", "net", "separate")
-# (name, test, pipeline). The number of requests follows from a short first run.
-WORKLOADS = [("GET", "get", 1), ("SET", "set", 1), ("GET, pipeline 16", "get", 16), ("SET, pipeline 16", "set", 16)]
+LEAST_ROUNDS = 3
 RUN_SECONDS = 1.0
-WARM_UP_REQUESTS = 20000
+SPARE = os.cpu_count() > 1
+SYSTEM_CPU, CLIENT_CPU = (0, 1) if SPARE else (None, None)
+
+# pipeline: requests that a client sends before it waits for replies; counted: how many on pc, where none fill a time
+Workload = collections.namedtuple("Workload", "name test pipeline clients counted")
+WORKLOADS = (Workload("GET", "get", 1, 30, 10000), Workload("SET", "set", 1, 30, 10000),
+             Workload("GET, pipeline 16", "get", 16, 30, 80000), Workload("SET, pipeline 16", "set", 16, 30, 80000))
+# An emulated CPU is slow beside its clients: of thirty some always wait, so that one crossing serves many requests.
+# With one client each request crosses all the way.
+ONE_CLIENT = (Workload("GET, one client", "get", 1, 1, 5000), Workload("SET, one client", "set", 1, 1, 5000))
 
 
-def benchmark(running, test, pipeline, requests, cpu):
-    """Requests per second as redis-benchmark reports them."""
-    done = running.command(["redis-benchmark", "-h", running.address, "-p", str(running.port), "-t", test, "-c",
-                            str(CLIENTS), "-P", str(pipeline), "-n", str(requests), "--csv"], timeout=60, cpu=cpu)
-    for fields in csv.reader(done.stdout.splitlines()):
-        if len(fields) > 1 and fields[0].upper().startswith(test.upper()):
-            return float(fields[1])
-    raise system.Failure(running.report(f"redis-benchmark gave no figure: {done.stdout}{done.stderr}"))
+class Host:
+    """Time, on the CPU itself. figures: {what: unit}; all but crossings have a ratio to monolith."""
+    platform, rounds, warm_up_requests = "host", 9, 20000
+    workloads = WORKLOADS
+    figures = {"rate": "requests/s", "cost": "cycles/request", "crossings": "crossings/request"}
+    note = "cycles/request: CPU time of the whole system,\nLinux below it included."
+
+    def __init__(self, driver):
+        self.path, self.fragments = driver, [system.STREAM_FRAGMENT] if driver == "stream" else []
+        self.kind, self.about = pc.measured(None)
+
+    def introduction(self, reason):
+        how = "So all configurations run with the driver stream: passt leads redis-benchmark to 127.0.0.1."
+        return f"{reason} {how}\n" if reason else ""
+
+    def start(self, elf):
+        # Systems with a TAP device have a network each; all others share 127.0.0.1.
+        port = network.free_port() if self.path == "stream" else None
+        return system.System(elf, cpu=SYSTEM_CPU, port=port)
+
+    def requests(self, workload, rate):
+        return max(1000, int(rate * RUN_SECONDS))
+
+    def khz(self, running):
+        return running.statistics()["tsc_khz"]
+
+    def heading(self, khz):
+        return f"{demo_picture.processor()}, TSC {khz / 1000:.0f} MHz"
 
 
-def measure(running, test, pipeline, requests, cpu):
-    """One run: (requests/s, server cycles per request, crossings per request)."""
-    before, used = running.statistics(), running.cpu_ns()
-    rate = benchmark(running, test, pipeline, requests, cpu)
-    used = running.cpu_ns() - used
-    after = running.statistics()
-    crossed = sum(after["crossings"].values()) - sum(before["crossings"].values())
-    return rate, used * after["tsc_khz"] / 1e6 / requests, crossed / requests
+class Counted:
+    """Instructions, under QEMU, which emulates them: no times at all."""
+    platform, rounds, warm_up_requests = "pc", 3, 500
+    figures = {"cost": "instructions/request", "crossings": "crossings/request"}
+    fragments = ()
+    note = pc.COUNT_NOTE
+
+    def __init__(self, driver):
+        self.path, self.link, most = forward.for_load(driver)
+        self.workloads = [workload._replace(clients=min(workload.clients, most or workload.clients))
+                          for workload in (*ONE_CLIENT, *WORKLOADS)]
+        self.kind, self.about = pc.measured("tcg", pc.COUNT_FOR_CLIENTS)
+
+    def introduction(self, reason):
+        why = f"{reason}\nSo the demo uses platform pc" if reason else "Platform pc"
+        few = f"Only QEMU's user networking works here: {forward.FORWARD_CLIENTS} clients instead of 30.\n"
+        return (f"{why}: QEMU emulates a CPU that has keys, and crossings and instructions are counted.\nHow long an "
+                "emulator takes says nothing about the speed of a CPU, so no speed is shown.\n"
+                + (few if self.path == "user" else ""))
+
+    def start(self, elf):
+        return pc.Machine(elf, link=self.link(), count=pc.COUNT_FOR_CLIENTS, cpu=SYSTEM_CPU)
+
+    def requests(self, workload, _):
+        return workload.counted
+
+    def khz(self, _):
+        return None   # the rate of an emulated TSC says nothing
+
+    def heading(self, _):
+        return pc.COUNTED_BY.format(self.about["machine"])
 
 
-def domains(folder):
-    """How many protection domains the configuration has; monitor and nucleus are not counted."""
-    import audit
-    return audit.domain_count(folder)
+def drive(running, workload, requests):
+    return load.redis_benchmark(running, workload.test, workload.pipeline, workload.clients, requests, CLIENT_CPU).rate
 
 
-def run(configs, folders):
-    spare = os.cpu_count() > 1
+def sample(platform, running, workload, requests):
+    rate, cost, crossed = running.metered(lambda: drive(running, workload, requests))
+    figures = {"rate": rate, "cost": cost / requests, "crossings": sum(crossed.values()) / requests}
+    return {what: figures[what] for what in platform.figures}
+
+
+def run(platform, folders):
+    """{(configuration, workload's name): [sample]}, and the TSC's rate."""
     results = {}
     with contextlib.ExitStack() as stack:
-        systems = {}
-        for config in configs:
-            elf = os.path.join(folders[config], "cloister.elf")
-            # Systems with a TAP device have a network each; all others share 127.0.0.1.
-            port = network.free_port() if network.driver_of(elf) == "stream" else None
-            systems[config] = stack.enter_context(system.System(elf, cpu=0 if spare else None, port=port))
+        systems = {config: stack.enter_context(platform.start(os.path.join(folder, "cloister.elf")))
+                   for config, folder in folders.items()}
         for running in systems.values():
-            running.wait_ready(30)
+            running.wait_ready(60)
+            running.wait_for(r"^kv: .*ready$", 60)
         requests = {}
-        bar = stack.enter_context(progress.Bar(len(systems) * len(WORKLOADS) * (ROUNDS + 1)))
+        bar = stack.enter_context(progress.Bar(len(systems) * len(platform.workloads) * (platform.rounds + 1)))
         for config, running in systems.items():
-            for name, test, pipeline in WORKLOADS:
-                bar.step(f"warm-up: {config}, {name}")
-                rate = benchmark(running, test, pipeline, WARM_UP_REQUESTS * pipeline, 1 if spare else None)
-                requests[config, name] = max(1000, int(rate * RUN_SECONDS))
+            for workload in platform.workloads:
+                bar.step(f"warm-up: {config}, {workload.name}")
+                rate = drive(running, workload, platform.warm_up_requests * workload.pipeline)
+                requests[config, workload] = platform.requests(workload, rate)
         start = time.monotonic()
-        for round_number in range(ROUNDS):
+        for round_number in range(platform.rounds):
             if round_number >= LEAST_ROUNDS and time.monotonic() - start > MEASURE_SECONDS:
                 break
-            for name, test, pipeline in WORKLOADS:
+            for workload in platform.workloads:
                 # Who goes first changes, so that none always finds what the same other left behind.
                 for config, running in sorted(systems.items(), reverse=round_number % 2 == 1):
-                    bar.step(f"round {round_number + 1}: {config}, {name}")
-                    results.setdefault((config, name), []).append(
-                        measure(running, test, pipeline, requests[config, name], 1 if spare else None))
-        khz = next(iter(systems.values())).statistics()["tsc_khz"]
+                    bar.step(f"round {round_number + 1}: {config}, {workload.name}")
+                    results.setdefault((config, workload.name), []).append(
+                        sample(platform, running, workload, requests[config, workload]))
+        khz = platform.khz(next(iter(systems.values())))
         for config, running in systems.items():
             status = running.stop()
             if status:
@@ -99,59 +155,70 @@ def run(configs, folders):
     return results, khz
 
 
-def ratio(results, config, name, column):
-    """The ratio of the medians that the table shows, to monolith."""
-    mine, base = (statistics.median(sample[column] for sample in results[which, name])
-                  for which in (config, "monolith"))
-    return mine / base if base else None
+def median(results, config, name, what):
+    return statistics.median(sample[what] for sample in results[config, name])
+
+
+def ratio(results, config, name, what):
+    """The ratio of the medians that the table shows, to monolith; crossings have none."""
+    base = median(results, BASE, name, what)
+    return median(results, config, name, what) / base if base and what != "crossings" else None
+
+
+def table(platform, folders, results, khz):
+    """Prints it; returns the rows for the JSON file."""
+    rounds = len(next(iter(results.values())))
+    clients = max(workload.clients for workload in platform.workloads)
+    print(f"\nredis-benchmark -c {clients} over {platform.path}; medians of {rounds} interleaved rounds; "
+          f"{platform.heading(khz)}\n")
+    heads = (f"{unit:>22}" + ("" if what == "crossings" else f"{'ratio':>8}")
+             for what, unit in platform.figures.items())
+    print(f"{'configuration':<14}{'domains':>8}  {'workload':<16}" + "".join(heads))
+    rows = []
+    for workload in platform.workloads:
+        for config, folder in folders.items():
+            line = f"{config:<14}{audit.domain_count(folder):>8}  {workload.name:<16}"
+            for what, unit in platform.figures.items():
+                middle = median(results, config, workload.name, what)
+                of_base = ratio(results, config, workload.name, what)
+                line += f"{middle:>22.2f}" if of_base is None else f"{middle:>22,.0f}{of_base:>8.2f}"
+                figures = bench_json.summary([sample[what] for sample in results[config, workload.name]])
+                rows.append(bench_json.row(config, folder, platform.path, f"{workload.name} {what}", unit, figures,
+                                           of_base, BASE if of_base is not None else None, platform.platform))
+            print(line)
+    print(f"\nratio: to {BASE}, the same code in one domain without gates. {platform.note}")
+    return rows
+
+
+def choose(asked):
+    """The platform to use, and what keeps this machine from the better one; system.Failure when none can run here."""
+    driver, reason = system.driver()
+    reason = system.missing_mpk() or (reason if driver is None else None)
+    if asked == "host" and reason:
+        raise system.Failure(f"The demo cannot run on platform host. {reason} {pc.INSTEAD}")
+    if asked == "pc" or (asked is None and reason):
+        if pc.missing():
+            raise system.Failure(" ".join(["The demo cannot run here.", *filter(None, [reason, pc.missing()])]))
+        return Counted(driver), reason
+    return Host(driver), system.driver()[1]
 
 
 def main():
     start = time.monotonic()
-    driver, reason = system.driver()
-    if driver is None:
-        print(f"The demo cannot run here. {reason}", file=sys.stderr)
-        return 1
-    if driver == "stream":
-        print(f"{reason} So all configurations run with the driver stream: passt leads redis-benchmark to 127.0.0.1.",
-              flush=True)
-    configs = list(CONFIGS)
-    reason = system.missing_mpk()
-    if reason:
-        print(f"{reason} Only monolith, which needs no keys, is run.")
-        configs = configs[:1]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--platform", choices=("host", "pc"))
+    platform, reason = choose(parser.parse_args().platform)
+    print(platform.introduction(reason), end="", flush=True)
     folders = {}
-    for number, config in enumerate(configs, 1):
-        with progress.Activity(f"building {config} ({number} of {len(configs)})"):
-            folders[config] = system.build(config, fragments=[system.STREAM_FRAGMENT] if driver == "stream" else [])
-    results, khz = run(configs, folders)
-
-    rounds = len(next(iter(results.values())))
-    columns = "{:<14}{:>8}  {:<18}{:>12}{:>8}{:>16}{:>8}{:>18}"
-    print(f"\nredis-benchmark -c {CLIENTS} over {driver}; medians of {rounds} interleaved rounds; "
-          f"TSC {khz / 1000:.0f} MHz\n")
-    print(columns.format("configuration", "domains", "workload", "requests/s", "ratio", "cycles/request", "ratio",
-                         "crossings/request"))
-    rows = []
-    for name, _, _ in WORKLOADS:
-        for config in configs:
-            samples = results[config, name]
-            rate, cycles, crossings = (statistics.median(sample[column] for sample in samples) for column in range(3))
-            by_rate, by_cycles = (ratio(results, config, name, column) for column in (0, 1))
-            print(columns.format(config, domains(folders[config]), name, f"{rate:,.0f}", f"{by_rate:.2f}",
-                                 f"{cycles:,.0f}", f"{by_cycles:.2f}", f"{crossings:.2f}"))
-            for column, what, unit, of_monolith in ((0, "rate", "requests/s", by_rate),
-                                                     (1, "cost", "cycles/request", by_cycles),
-                                              (2, "crossings", "crossings/request", None)):
-                rows.append(bench_json.row(config, folders[config], driver, f"{name} {what}", unit,
-                                           bench_json.summary([sample[column] for sample in samples]), of_monolith,
-                                           "monolith" if of_monolith is not None else None))
-    print("\nratio: to monolith, the same code in one domain without gates. cycles/request: CPU time of the whole "
-          "system, Linux below it included.")
-    path = bench_json.save("demo", rows, khz)
+    for number, config in enumerate(CONFIGS, 1):
+        with progress.Activity(f"building {config} ({number} of {len(CONFIGS)})"):
+            folders[config] = system.build(config, fragments=platform.fragments, platform=platform.platform)
+    results, khz = run(platform, folders)
+    path = bench_json.save("demo", table(platform, folders, results, khz), khz, platform.kind, platform.about)
     picture = os.path.join(os.path.dirname(path), "demo.png")
-    drawn = demo_picture.draw(picture, configs, [name for name, _, _ in WORKLOADS], results,
-                              {config: domains(folders[config]) for config in configs}, khz)
+    drawn = demo_picture.draw(picture, results, [workload.name for workload in platform.workloads], platform.figures,
+                              {config: audit.domain_count(folder) for config, folder in folders.items()},
+                              f"redis-benchmark over {platform.path}", platform.heading(khz))
     print((f"drawn to {os.path.relpath(picture)}; " if drawn else "") + f"{time.monotonic() - start:.0f} s in all")
     return 0
 

@@ -5,6 +5,8 @@
 Interface:
   Forward(port)           QEMU's user networking, with a port of 127.0.0.1 forwarded to the system: needs no right at all
   Tap()                   a TAP device in a network namespace, which alone offers checksums and segmentation
+  Stream(port)            passt
+  for_load(driver)        the best of them here for many clients at once, and how many of them it can take
   options(machine)        of both: what QEMU's command line says, for PCI or, on microvm, for MMIO
   entropy(machine, ...)   the same for a source of entropy; settings: of the device; backend: where it has its bytes from
 Invariant: as in network.py: nothing but 127.0.0.1 reaches the system, and it reaches nobody.
@@ -13,6 +15,8 @@ import socket
 
 import network
 
+# QEMU's user networking listens with a backlog of 1: of more connections at once Linux may keep some waiting for ever.
+FORWARD_CLIENTS = 2
 GUEST_ADDRESS = "10.0.2.15"
 GATEWAY = "10.0.2.2"
 MMIO_IS_MODERN = ["-global", "virtio-mmio.force-legacy=false"]
@@ -55,7 +59,20 @@ class Forward(network.NoLink):
         return list(command)
 
 
+class Stream(network.Stream):
+    def options(self, machine):
+        path = next(word for word in self.arguments if word.startswith("stream=")).removeprefix("stream=")
+        return ["-netdev", f"stream,id=link,server=off,addr.type=unix,addr.path={path}",
+                *device(machine, "net", ",netdev=link")]
+
+
 class Tap(network.Tap):
     def options(self, machine):
         return ["-netdev", f"tap,id=link,ifname={network.TAP},script=no,downscript=no,vnet_hdr=on",
                 *device(machine, "net", ",netdev=link")]
+
+
+def for_load(driver):
+    """(path, a function that makes its link, most clients), by system.driver()'s word for what works here."""
+    return {"tap": ("tap", Tap, None), "stream": ("stream", lambda: Stream(network.free_port()), None)}.get(
+        driver, ("user", lambda: Forward(network.free_port()), FORWARD_CLIENTS))

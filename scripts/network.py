@@ -184,6 +184,9 @@ class NoLink(Tap):
         super().__init__(port)
         self.arguments = []
 
+    def options(self, machine):
+        return []
+
     def open(self, cpu=None):
         pass
 

@@ -4,6 +4,7 @@
 
 Interface:
   missing(boot), kvm_missing()   why this machine cannot: one sentence, or None
+  kvm_keys_missing()             the same of protection keys in a guest
   iso(folder, arguments)          makes <folder>/cloister.iso, which GRUB boots on BIOS and UEFI; returns its path
   Machine(elf, arguments, machine=, accel=, boot=, ...)  a system.System: start, wait_for, command, statistics, stop, kill
 Usage: pc.py run|debug [--machine M] [--accel A] [--boot B] [--memory MIB] [--port N] <elf> [key=value ...] [--gdb words for gdb]
@@ -40,6 +41,16 @@ GRUB_FOLDERS = {"iso": "i386-pc", "uefi": "x86_64-efi"}
 MEMORY_MIB = {"kernel": 64, "iso": 64, "uefi": 256}
 LISTEN_SECONDS = 60
 KVM_GET_API_VERSION = 0xAE00
+KVM_GET_SUPPORTED_CPUID = 0xC008AE05
+CPUID_ENTRIES = 256
+# QEMU's -icount: a tick of the TSC is an instruction. With clients outside, time goes on while the guest sleeps; alone
+# it jumps to the next timer, and two runs are the same.
+COUNT_FOR_CLIENTS = "shift=0"
+COUNT_ALONE = "shift=0,sleep=off"
+COUNTED_BY = "{} emulates the CPU and counts its instructions"
+COUNT_NOTE = ("Instructions are all that the system executes, ring 0 included, and each turn of a REP. A WRPKRU is one of "
+              "them,\nhowever long it takes: for ratios of time use a machine that runs platform host.")
+INSTEAD = "PLATFORM=pc counts instructions under QEMU instead."
 
 
 def missing(boot="kernel"):
@@ -57,6 +68,20 @@ def missing(boot="kernel"):
     return None
 
 
+def version():
+    """What QEMU calls itself, for whoever reads figures."""
+    done = subprocess.run([QEMU, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    return "QEMU " + done.stdout.split("version", 1)[1].split()[0]
+
+
+def measured(accel, count=COUNT_ALONE):
+    """What bench_json.save() is told of an accelerator (None: platform host): ("times" or "counts", further fields)."""
+    if accel is None:
+        return "times", None
+    about = {"machine": version(), "accel": accel}
+    return ("counts", {**about, "count": f"-icount {count}"}) if accel == "tcg" else ("times", about)
+
+
 def firmware():
     return next((path for path in FIRMWARE if os.path.exists(path)), None)
 
@@ -68,6 +93,21 @@ def kvm_missing():
     except OSError as error:
         return f"/dev/kvm does not work here: {error.strerror}."
     return None if version == 12 else f"/dev/kvm has API version {version}, not 12."
+
+
+def kvm_keys_missing():
+    """Why a guest under KVM has no protection keys here, and what has; None: it has them."""
+    if kvm_missing():
+        return kvm_missing()
+    entries = bytearray(struct.pack("<II", CPUID_ENTRIES, 0) + bytes(40 * CPUID_ENTRIES))
+    with open("/dev/kvm", "r+b", buffering=0) as device:
+        fcntl.ioctl(device, KVM_GET_SUPPORTED_CPUID, entries)
+    for at in range(struct.unpack_from("<I", entries)[0]):
+        leaf, index, _, _, _, ecx, _ = struct.unpack_from("<7I", entries, 8 + 40 * at)
+        if (leaf, index) == (7, 0) and ecx >> 3 & 1:
+            return None
+    return ("KVM here gives its guests no protection keys (PKU is not among what it can pass on), so there are no gates "
+            "to measure: use PLATFORM=host, or ACCEL=tcg, which counts instead, or a machine whose CPU and KVM have PKU.")
 
 
 def loadable(elf):
@@ -100,32 +140,36 @@ def iso(folder, arguments=()):
 
 
 class Machine(system.System):
-    """One virtual machine. options: further words for QEMU's command line; link: its network (forward.py)."""
+    """One virtual machine. options: further words for QEMU; link: its network (forward.py); count: one of COUNT_*."""
 
     def __init__(self, elf, arguments=(), machine="q35", accel="tcg", boot="kernel", cpu_model=None, memory_mib=None, options=(),
-                 has_exit_device=True, cpu=None, on_text=None, stdin=subprocess.DEVNULL, link=None):
+                 has_exit_device=True, cpu=None, on_text=None, stdin=subprocess.DEVNULL, link=None, count=None):
         super().__init__(elf, arguments, network=False, cpu=cpu, on_text=on_text, stdin=stdin)
-        if link:   # of forward.py
-            self.link, self.arguments, options = link, [*link.arguments, *self.arguments], [*link.options(machine), *options]
+        self.link = link or self.link   # of forward.py, which knows some of its options only once it is open
         self.machine, self.accel, self.boot = machine, accel, boot
         self.cpu_model = cpu_model or ("host" if accel == "kvm" else "max")
         self.memory_mib = memory_mib or MEMORY_MIB[boot]
         # Without it the status is lost, and what ends QEMU is the machine's own way; a reset would start it again.
         self.has_exit_device = has_exit_device
-        self.options = list(options)
+        self.options = [*(["-icount", count] if count else []), *options]
         self.folder = None
 
     def image(self):
+        arguments = [*self.link.arguments, *self.arguments]
         if self.boot == "kernel":
-            return ["-kernel", self.elf, "-append", " ".join(self.arguments)]
+            return ["-kernel", self.elf, "-append", " ".join(arguments)]
         # GRUB wants a screen, even if nobody looks at it.
-        return ["-cdrom", iso(os.path.dirname(self.elf), self.arguments)] + (["-bios", firmware()] if self.boot == "uefi" else [])
+        return ["-cdrom", iso(os.path.dirname(self.elf), arguments),
+                *(["-bios", firmware()] if self.boot == "uefi" else [])]
 
     def launch_command(self):
         self.folder = self.folder or tempfile.mkdtemp(prefix="cloister-pc-")
-        command = [QEMU, "-M", self.machine, "-accel", self.accel, "-cpu", self.cpu_model, "-m", f"{int(self.memory_mib * 1024)}K", "-nodefaults",
-                   "-display", "none", "-serial", "stdio",
-                   *(["-no-reboot", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"] if self.has_exit_device else []), "-qmp", f"unix:{self.folder}/qmp,server=on,wait=off", *self.image(), *self.options]
+        command = [QEMU, "-M", self.machine, "-accel", self.accel, "-cpu", self.cpu_model,
+                   "-m", f"{int(self.memory_mib * 1024)}K", "-nodefaults", "-display", "none", "-serial", "stdio",
+                   "-qmp", f"unix:{self.folder}/qmp,server=on,wait=off", *self.image(),
+                   *self.link.options(self.machine), *self.options]
+        if self.has_exit_device:
+            command += ["-no-reboot", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]
         command = self.link.launch(command)
         return command if self.cpu is None else ["taskset", "-c", str(self.cpu), *command]
 
@@ -152,6 +196,10 @@ class Machine(system.System):
 
     def request_report(self):
         self.ask({"execute": "inject-nmi"})
+
+    def cost(self, before, after, _):
+        """In instructions with count, else in cycles of the guest's TSC; without those in which it slept."""
+        return after["busy_tsc"] - before["busy_tsc"]
 
     def request_stop(self):
         self.ask({"execute": "system_powerdown"})

@@ -5,7 +5,7 @@
 Interface:
   missing(mpk, driver)    why this machine cannot run it: one sentence, or None
   driver()                the network driver that this machine can run, and why it is not tap
-  System(elf, arguments)  a context manager: start, wait_ready, command, statistics, stop, kill
+  System(elf, arguments)  a context manager: start, wait_ready, command, statistics, metered, stop, kill
   build(config, ...)      make one configuration; returns the folder with cloister.elf
 
 Invariant: whatever happens, the process and its network are gone when the context ends (the process is killed by
@@ -283,6 +283,19 @@ class System:
             elif words[:1] == ["STAT"] and len(words) == 3:
                 result[words[1]] = int(words[2])
         return result
+
+    def cost(self, before, after, cpu_ns):
+        """What was spent between two statistics(), in cycles of the TSC: CPU time, Linux below included."""
+        return cpu_ns * after["tsc_khz"] / 1e6
+
+    def metered(self, work):
+        """(work's result, what it cost the system, {(caller, function): crossings}); reports are not counted."""
+        before, used = self.statistics(), self.cpu_ns()
+        result = work()
+        used = self.cpu_ns() - used
+        after = self.statistics()
+        crossed = {edge: calls - before["crossings"].get(edge, 0) for edge, calls in after["crossings"].items()}
+        return result, self.cost(before, after, used), crossed
 
     def wait_exit(self, timeout=20):
         """The exit status (negative: the signal that killed it)."""

@@ -45,23 +45,27 @@ domains graph: setup
 	@$(MAKE) all CONFIG=$(run-config) >/dev/null
 	@$(PYTHON) scripts/partition.py $@ "$$(dirname "`$(MAKE) -s image-path CONFIG=$(run-config)`")"
 
+# PLATFORM=pc: counts under QEMU, as where host cannot run.
 demo: setup
-	@$(PYTHON) scripts/demo.py
+	@$(PYTHON) scripts/demo.py $(if $(PLATFORM),--platform $(PLATFORM))
 
 # TESTS: names of groups, for example TESTS="unit boot".
 test: setup
 	@$(PYTHON) scripts/test.py $(TESTS)
 
+# What is measured, and by what: PLATFORM=host|pc; ACCEL=tcg|kvm, on pc.
+bench-options = $(if $(PLATFORM),--platform $(PLATFORM)) $(if $(ACCEL),--accel $(ACCEL))
+
 bench-micro: setup
-	@$(PYTHON) bench/micro/micro.py
+	@$(PYTHON) bench/micro/micro.py $(bench-options)
 
 # What somebody's own configuration costs a Redis client, beside monolith. Without one it says how to make it.
 bench: setup
-	@folder="`$(MAKE) -s image-path`" && $(PYTHON) bench/redis/redis_bench.py $(or $(CONFIG),$(O)/.config)
+	@folder="`$(MAKE) -s image-path`" && $(PYTHON) bench/redis/redis_bench.py $(bench-options) $(or $(CONFIG),$(O)/.config)
 
 # CONFIG: names of configurations, all when there is none. BENCH_SECONDS: how long to measure over each path.
 bench-redis: setup
-	@$(PYTHON) bench/redis/redis_bench.py $(CONFIG)
+	@$(PYTHON) bench/redis/redis_bench.py $(bench-options) $(CONFIG)
 
 # How soon, and in how little memory, a virtual machine serves; with a Linux guest beside it. Fetches Debian's cloud kernel.
 bench-boot: setup

@@ -2,8 +2,8 @@
 # SPDX-FileCopyrightText: The Cloister authors
 """linux_redis.py - Debian's redis-server on Linux, for comparison: in a network namespace of its own over a veth pair.
 
-LinuxRedis has of system.System what the benchmark uses: start, command, cpu_ns, kill. The client's namespace is the outer
-one. Both live only as long as the processes in them; nothing leaves the machine.
+LinuxRedis has of system.System what the benchmark uses: start, command, metered, kill. The client's namespace is the
+outer one. Both live only as long as the processes in them; nothing leaves the machine.
 """
 import shutil
 
@@ -42,9 +42,9 @@ def missing():
 class LinuxRedis(system.System):
     """The server; start() returns when it answers."""
 
-    def __init__(self, cpu=None):
+    def __init__(self, tsc_khz, cpu=None):
         super().__init__("redis-server", cpu=cpu)
-        self.server = None
+        self.server, self.tsc_khz = None, tsc_khz
 
     def launch_command(self):
         options = network.namespace()[0][0]
@@ -58,6 +58,9 @@ class LinuxRedis(system.System):
             if self.redis("PING") == "PONG":
                 return self
         raise system.Failure(self.report("redis-server does not answer"))
+
+    def statistics(self, timeout=10):
+        return {"crossings": {}, "tsc_khz": self.tsc_khz}
 
     def cpu_ns(self):
         """The main thread's: with one client thread it does all the work, its system calls included."""

@@ -2,21 +2,21 @@
 # SPDX-FileCopyrightText: The Cloister authors
 """redis_bench.py - make bench-redis: what each placement costs a Redis client, and Debian's redis-server beside it.
 
-Usage: redis_bench.py [configuration ...]: names, or paths of a .config; without arguments all of configs/. BENCH_SECONDS (default 300) bounds the time
-of measuring over each path, tap and wire.
+Usage: redis_bench.py [--platform host|pc] [--accel tcg|kvm] [configuration ...]: names, or paths of a .config; without
+any all of configs/. BENCH_SECONDS (default 300) bounds the time of measuring over each path: clients outside, and wire.
+On pc under TCG, which emulates, instructions are counted instead of cycles; nothing that it prints or writes is a time.
 
 The figure that decides is server cycles per request: requests/s over a TAP mostly measure the client. Rounds are
 interleaved, every round takes one sample of everything that is not decided yet, in an order that turns round; ratios
 come from the rounds' pairs. Servers run on CPU 0, the client on CPU 1, where there are two.
 Writes build/bench/redis.json. It judges nothing but whether a ratio is decided.
 """
+import argparse
 import collections
 import contextlib
-import csv
 import glob
 import os
 import re
-import resource
 import statistics
 import sys
 import textwrap
@@ -27,7 +27,10 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, os.path.join(ROOT, "scripts"))
 import audit
 import bench_json
+import forward
 import linux_redis
+import load
+import pc
 import statistic
 import system
 import wire
@@ -40,8 +43,7 @@ ROWS = {"get_p1": ("get", 1, 30), "get_p16": ("get", 16, 30), "set_p1": ("set", 
         "get_c1": ("get", 1, 1), "set_c1": ("set", 1, 1)}
 BASE, LINUX = "monolith", "linux-redis"
 RUN_SECONDS = 0.6          # of one sample; never below half a second once the rate is known
-WARM_UP_REQUESTS = 10000
-LEAST_ROUNDS = 5
+COUNTED_REQUESTS = 3000    # of one sample where instructions are counted, times its pipeline
 WITHIN = 0.03              # of the ratio, either side of it
 CLIENT_BOUND = 0.9
 EDGE_LEAST = 0.005         # crossings per request: fewer are not printed
@@ -50,90 +52,124 @@ SPARE = os.cpu_count() > 1
 SERVER_CPU, CLIENT_CPU = (0, 1) if SPARE else (None, None)
 
 
-def benchmark(running, row, requests):
-    """One run of redis-benchmark: (requests/s, p50 ms, p99 ms, share of a core that the client used)."""
-    test, pipeline, connections = ROWS[row]
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    done = running.command(["redis-benchmark", "-h", system.ADDRESS, "-p", str(system.PORT), "-t", test, "-c",
-                            str(connections), "-P", str(pipeline), "-n", str(requests), "--csv"], timeout=60, cpu=CLIENT_CPU)
-    seconds, after = time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-    busy = (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / seconds
-    table = list(csv.reader(done.stdout.splitlines()))
-    for fields in table:
-        if len(fields) > 1 and fields[0].upper() == test.upper():
-            named = dict(zip(table[0], fields)) if table[0][0] == "test" else {}
-            return (float(fields[1]), float(named.get("p50_latency_ms", "nan")),
-                    float(named.get("p99_latency_ms", "nan")), busy)
-    raise system.Failure(running.report(f"redis-benchmark gave no figure: {done.stdout}{done.stderr}"))
+class Host:
+    """Cycles, on the CPU itself. cost: the unit that decides; has_times: requests/s and latencies mean something."""
+    name, accel, cost, has_times, runs_linux, least_rounds = "host", None, "server_cycles_per_req", True, True, 5
+    path, most_clients, warm_up_requests = "tap", None, 10000
+
+    def start(self, elf):
+        return system.System(elf, cpu=SERVER_CPU)
+
+    def start_alone(self, elf, arguments):
+        return system.System(elf, arguments, network=False, cpu=SERVER_CPU)
+
+    def requests(self, row, rate):
+        """How many fill a sample; never below half a second once the rate is known."""
+        return max(1000, int(rate * RUN_SECONDS))
 
 
-class TapPath:
-    """All servers at once; those that are not being measured sleep."""
-    name = "tap"
+class Virtual(Host):
+    """Cycles of a guest's TSC under KVM, those in which it sleeps left out."""
+    name, accel, runs_linux = "pc", "kvm", False
+    count, count_alone = None, None
 
-    def __init__(self, stack, folders):
-        self.servers = {config: stack.enter_context(system.System(os.path.join(folder, "cloister.elf"), cpu=SERVER_CPU))
+    def __init__(self):
+        self.path, self.link, self.most_clients = forward.for_load(system.driver()[0])
+
+    def start(self, elf):
+        return pc.Machine(elf, link=self.link(), accel=self.accel, count=self.count, cpu=SERVER_CPU)
+
+    def start_alone(self, elf, arguments):
+        return pc.Machine(elf, arguments, machine="microvm", accel=self.accel, count=self.count_alone, cpu=SERVER_CPU)
+
+
+class Counted(Virtual):
+    """Instructions, under TCG."""
+    accel, cost, has_times, least_rounds, warm_up_requests = "tcg", "server_instructions_per_req", False, 3, 500
+    count, count_alone = pc.COUNT_FOR_CLIENTS, pc.COUNT_ALONE
+
+    def requests(self, row, _):
+        return COUNTED_REQUESTS * ROWS[row][1]
+
+
+def generator_unit(platform):
+    return platform.cost.replace("server", "generator")
+
+
+class ClientPath:
+    """redis-benchmark outside. All servers at once; those that are not being measured sleep."""
+
+    def __init__(self, stack, platform, folders):
+        self.name, self.platform, self.khz, self.requests = platform.path, platform, None, {}
+        self.servers = {config: stack.enter_context(platform.start(os.path.join(folder, "cloister.elf")))
                         for config, folder in folders.items()}
         for running in self.servers.values():
-            running.wait_ready(30)
-        self.khz = next(iter(self.servers.values())).statistics()["tsc_khz"]
+            running.wait_ready(60)
+            running.wait_for(r"^kv: .*ready$", 60)
+        if platform.has_times:
+            self.khz = next(iter(self.servers.values())).statistics()["tsc_khz"]
         reason = linux_redis.missing()
-        if reason:
+        if platform.runs_linux and reason:
             print(f"no rows of {LINUX}: {reason}")
-        else:
-            self.servers[LINUX] = stack.enter_context(linux_redis.LinuxRedis(cpu=SERVER_CPU))
-        self.requests = {}
+        elif platform.runs_linux:
+            self.servers[LINUX] = stack.enter_context(linux_redis.LinuxRedis(self.khz, cpu=SERVER_CPU))
+
+    def run(self, config, row, requests):
+        test, pipeline, connections = ROWS[row]
+        connections = min(connections, self.platform.most_clients or connections)
+        return load.redis_benchmark(self.servers[config], test, pipeline, connections, requests, CLIENT_CPU)
 
     def prepare(self, config, row):
         """Warms up, and finds how many requests fill a sample."""
-        rate = benchmark(self.servers[config], row, WARM_UP_REQUESTS * ROWS[row][1])[0]
-        self.requests[config, row] = max(1000, int(rate * RUN_SECONDS))
-
-    def crossings(self, config):
-        return self.servers[config].statistics()["crossings"] if config != LINUX else {}
+        rate = self.run(config, row, self.platform.warm_up_requests * ROWS[row][1]).rate
+        self.requests[config, row] = self.platform.requests(row, rate)
 
     def sample(self, config, row):
-        running, requests = self.servers[config], self.requests[config, row]
-        crossed, used = self.crossings(config), running.cpu_ns()
-        rate, p50, p99, busy = benchmark(running, row, requests)
-        used = running.cpu_ns() - used
-        edges = {edge: (calls - crossed.get(edge, 0)) / requests for edge, calls in self.crossings(config).items()}
-        self.requests[config, row] = max(1000, int(rate * RUN_SECONDS))
-        figures = {"server_cycles_per_req": used * self.khz / 1e6 / requests, "req_per_s": rate, "p50_ms": p50,
-                   "p99_ms": p99, "crossings_per_req": sum(edges.values()), "client_busy": busy}
+        requests = self.requests[config, row]
+        got, cost, crossed = self.servers[config].metered(lambda: self.run(config, row, requests))
+        self.requests[config, row] = self.platform.requests(row, got.rate)
+        edges = {edge: calls / requests for edge, calls in crossed.items()}
+        figures = {self.platform.cost: cost / requests, "crossings_per_req": sum(edges.values())}
+        if self.platform.has_times:
+            figures.update(req_per_s=got.rate, p50_ms=got.p50_ms, p99_ms=got.p99_ms, client_busy=got.busy)
         # Without those that an old redis-benchmark does not print.
         return Sample({unit: value for unit, value in figures.items() if value == value}, edges)
 
 
 class WirePath:
-    """A fresh boot per sample. The server's cycles are all but the generator's own."""
+    """A fresh boot per sample. The server's cost is all but the generator's own."""
     name = "wire"
 
-    def __init__(self, sources):
-        self.servers = {config: wire.build(source) for config, source in sources.items()}
-        self.requests = {}
-        self.khz = None
+    def __init__(self, platform, sources):
+        self.platform, self.requests, self.khz = platform, {}, None
+        self.servers = {config: wire.build(source, platform=platform.name) for config, source in sources.items()}
 
     def run(self, config, row, requests):
         test, pipeline, connections = ROWS[row]
-        got = wire.run(self.servers[config], wire.Load(test, pipeline, connections, requests), SERVER_CPU)
-        self.khz = got.khz
+        asked = wire.Load(test, pipeline, connections, requests)
+        got = wire.run(self.servers[config], asked, self.platform.start_alone)
+        if self.platform.has_times:
+            self.khz = got.khz
         return got
 
     def prepare(self, config, row):
-        got = self.run(config, row, WARM_UP_REQUESTS * ROWS[row][1])
-        self.requests[config, row] = max(1000, int(RUN_SECONDS * got.khz * 1000 * got.requests / got.cycles))
+        got = self.run(config, row, self.platform.warm_up_requests * ROWS[row][1])
+        self.requests[config, row] = self.platform.requests(row, got.requests * got.khz * 1000 / got.cycles)
 
     def sample(self, config, row):
         got = self.run(config, row, self.requests[config, row])
-        return Sample({"server_cycles_per_req": (got.cycles - got.own) / got.requests,
-                       "crossings_per_req": sum(got.crossings.values()), "req_per_s": got.requests * got.khz * 1000 / got.cycles,
-                       "generator_cycles_per_req": got.own / got.requests}, got.crossings)
+        figures = {self.platform.cost: (got.cycles - got.own) / got.requests,
+                   "crossings_per_req": sum(got.crossings.values()),
+                   generator_unit(self.platform): got.own / got.requests}
+        if self.platform.has_times:
+            figures.update(req_per_s=got.requests * got.khz * 1000 / got.cycles)
+        return Sample(figures, got.crossings)
 
 
-def found_ratio(samples, config, row, base=BASE):
-    return statistic.interval([(mine.figures["server_cycles_per_req"], other.figures["server_cycles_per_req"])
-                               for mine, other in zip(samples[config, row], samples[base, row])])
+def found_ratio(path, samples, config, row):
+    unit = path.platform.cost
+    return statistic.interval([(mine.figures[unit], other.figures[unit])
+                               for mine, other in zip(samples[config, row], samples[BASE, row])])
 
 
 def measure(path):
@@ -149,10 +185,10 @@ def measure(path):
             # Who goes first changes, so that nobody always finds what the same other one left behind.
             for config in configs if number % 2 else configs[::-1]:
                 samples.setdefault((config, row), []).append(path.sample(config, row))
-        if number >= LEAST_ROUNDS:
+        if number >= path.platform.least_rounds:
             for row, configs in open_rows.items():
                 unsure = [config for config in configs if config != BASE
-                          and not statistic.is_decided(found_ratio(samples, config, row), WITHIN)]
+                          and not statistic.is_decided(found_ratio(path, samples, config, row), WITHIN)]
                 open_rows[row] = [BASE, *unsure] if unsure else []
         print(f"{path.name}: round {number}, {sum(max(0, len(c) - 1) for c in open_rows.values())} ratios open, "
               f"{time.monotonic() - start:.0f} s", flush=True)
@@ -170,29 +206,32 @@ def print_edges(path, crossed):
 
 def table(path, samples, folders):
     columns = "{:<16}{:>7}  {:<8}{:>9}  {:<17}{:>11} {:>9}  {:<22}{}"
-    print(f"\npath {path.name}; TSC {path.khz / 1000:.0f} MHz; medians; ratio to {BASE} with its 95% interval\n")
-    print(columns.format("configuration", "domains", "row", "cycles/rq", "(least..most)", "requests/s ", "cross/rq",
-                         "ratio", ""))
+    platform, cost = path.platform, path.platform.cost
+    measured = f"TSC {path.khz / 1000:.0f} MHz" if platform.has_times else pc.COUNTED_BY.format(pc.version())
+    print(f"\npath {path.name}; {measured}; medians; ratio to {BASE} with its 95% interval\n")
+    heads = ("cycles/rq", "requests/s ") if platform.has_times else ("instr./rq", "")
+    print(columns.format("configuration", "domains", "row", heads[0], "(least..most)", heads[1], "cross/rq", "ratio",
+                         ""))
     written, crossed = [], {}
     for row in ROWS:
         for config in path.servers:
             mine = samples[config, row]
             column = {unit: [sample.figures[unit] for sample in mine] for unit in mine[0].figures}
             middle = {unit: statistics.median(values) for unit, values in column.items()}
-            ratio, low, high = found_ratio(samples, config, row) if config != BASE else (1.0, 1.0, 1.0)
-            decided = len(mine) >= LEAST_ROUNDS and statistic.is_decided((ratio, low, high), WITHIN)
+            ratio, low, high = found_ratio(path, samples, config, row) if config != BASE else (1.0, 1.0, 1.0)
+            decided = len(mine) >= platform.least_rounds and statistic.is_decided((ratio, low, high), WITHIN)
             bound = middle.get("client_busy", 0) > CLIENT_BOUND
-            cycles = column["server_cycles_per_req"]
+            rate = f"{middle['req_per_s']:,.0f}{'*' if bound else ' '}" if platform.has_times else ""
             print(columns.format(
                 config, audit.domain_count(folders[config]) if config in folders else "-", row,
-                f"{middle['server_cycles_per_req']:,.0f}", f"({min(cycles):,.0f}..{max(cycles):,.0f})",
-                f"{middle['req_per_s']:,.0f}{'*' if bound else ' '}", f"{middle['crossings_per_req']:.2f}",
+                f"{middle[cost]:,.0f}", f"({min(column[cost]):,.0f}..{max(column[cost]):,.0f})",
+                rate, f"{middle['crossings_per_req']:.2f}",
                 "" if config == BASE else f"{ratio:.3f} [{low:.3f}, {high:.3f}]",
                 "" if decided or config == BASE else "undecided"))
             for unit, values in column.items():
-                decides = unit == "server_cycles_per_req" and config != BASE
+                decides = unit == cost and config != BASE
                 line = bench_json.row(config, folders.get(config), path.name, row, unit, bench_json.summary(values),
-                                      ratio if decides else None, BASE if decides else None)
+                                      ratio if decides else None, BASE if decides else None, platform.name)
                 if decides:
                     line.update(ratio_low=low, ratio_high=high, decided=decided)
                 if unit == "req_per_s":
@@ -201,16 +240,19 @@ def table(path, samples, folders):
             edges = {edge: statistics.median(sample.edges.get(edge, 0) for sample in mine) for sample in mine for edge in sample.edges}
             for (caller, function), crossings in edges.items():
                 line = bench_json.row(config, folders.get(config), path.name, row, "crossings_per_req",
-                                      bench_json.summary([sample.edges.get((caller, function), 0) for sample in mine]))
+                                      bench_json.summary([sample.edges.get((caller, function), 0) for sample in mine]),
+                                      where=platform.name)
                 written.append({**line, "edge": f"{caller}>{function}"})
             crossed[config, row] = edges
     print_edges(path, crossed)
-    if path.name == "tap":
-        print(f"* client-bound: its core was more than {CLIENT_BOUND:.0%} busy, so requests/s say nothing about the server")
+    if path.name != "wire":
+        if platform.has_times:
+            print(f"* client-bound: its core was more than {CLIENT_BOUND:.0%} busy, so requests/s say nothing "
+                  "about the server")
     else:
-        own = [statistics.median(s.figures["generator_cycles_per_req"] for s in samples[BASE, row]) for row in ROWS]
-        print("the generator's own cycles per request, not in the figures above: "
-              + ", ".join(f"{row} {cycles:.0f}" for row, cycles in zip(ROWS, own)))
+        own = [statistics.median(s.figures[generator_unit(platform)] for s in samples[BASE, row]) for row in ROWS]
+        print(f"the generator's own {heads[0]}, not in the figures above: "
+              + ", ".join(f"{row} {figure:.0f}" for row, figure in zip(ROWS, own)))
     return written
 
 
@@ -232,30 +274,47 @@ def own(path):
     return name, copy
 
 
+def missing(platform):
+    if platform.name == "host":
+        reason = system.missing_network()
+        return f"{reason} {pc.INSTEAD}" if reason else None
+    return pc.missing() or (pc.kvm_keys_missing() if platform.accel == "kvm" else None)
+
+
 def main():
-    reason = system.missing_network()
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--platform", choices=("host", "pc"), default="host")
+    parser.add_argument("--accel", choices=("tcg", "kvm"), default="tcg")
+    parser.add_argument("configs", nargs="*")
+    asked = parser.parse_args()
+    platform = Host() if asked.platform == "host" else {"tcg": Counted, "kvm": Virtual}[asked.accel]()
+    reason = missing(platform)
     if reason:
         print(f"Redis cannot be measured here. {reason}")
         return 1
-    wanted = sys.argv[1:] or all_configs()
-    if system.missing_mpk():
-        print(f"{system.missing_mpk()} Only {BASE}, which needs no keys, is run.")
+    wanted = asked.configs or all_configs()
+    if platform.name == "host" and system.missing_mpk():
+        print(f"{system.missing_mpk()} Only {BASE}, which needs no keys, is run; PLATFORM=pc counts all under QEMU.")
         wanted = []
+    if platform.most_clients:
+        print(f"Only QEMU's user networking works here: at most {platform.most_clients} connections instead of 30.")
     sources = {BASE: BASE, **dict(own(config) if os.path.isfile(config) else (config, config) for config in wanted)}
     folders = {}
     for config, source in sources.items():
         print(f"building {config}", flush=True)
-        folders[config] = system.build(source)
+        folders[config] = system.build(source, platform=platform.name)
     rows = []
     with contextlib.ExitStack() as stack:
-        path = TapPath(stack, folders)
+        path = ClientPath(stack, platform, folders)
         khz = path.khz
         samples = measure(path)
     rows += table(path, samples, folders)
     print("\nbuilding the same with the load generator inside", flush=True)
-    path = WirePath(sources)
+    path = WirePath(platform, sources)
     rows += table(path, measure(path), path.servers)
-    bench_json.save("redis", rows, khz)
+    if not platform.has_times:
+        print(pc.COUNT_NOTE)
+    bench_json.save("redis", rows, khz, *pc.measured(platform.accel, f"{pc.COUNT_FOR_CLIENTS}; wire: {pc.COUNT_ALONE}"))
     return 0
 
 

@@ -2,8 +2,8 @@
 # SPDX-FileCopyrightText: The Cloister authors
 """wire.py - a configuration with the load generator inside (drivers/wire) in place of its TAP driver.
 
-Interface: build(config) -> folder; run(folder, load, ...) -> Sample. The same placement: what CONFIG_TAP_* says of tap
-holds for wire.
+Interface: build(config) -> folder; run(folder, load, start) -> Sample. The same placement: what CONFIG_TAP_* says of
+tap holds for wire.
 """
 import collections
 import os
@@ -32,11 +32,15 @@ def build(config, out=None, **options):
     return system.build(path, out, **options)
 
 
-def run(folder, load, cpu=None, timeout=60):
-    """Boots the image, waits for its line; raises system.Failure when it reports anything but right replies."""
+def on_host(elf, arguments):
+    return system.System(elf, arguments, network=False)
+
+
+def run(folder, load, start=on_host, timeout=60):
+    """Boots the image by start(elf, arguments), waits for its line; system.Failure when it says of wrong replies."""
     arguments = [f"wire_command={load.command.upper()}", f"wire_pipeline={load.pipeline}",
                  f"wire_connections={load.connections}", f"wire_requests={load.requests}"]
-    with system.System(os.path.join(folder, "cloister.elf"), arguments, network=False, cpu=cpu) as running:
+    with start(os.path.join(folder, "cloister.elf"), arguments) as running:
         line, _ = running.wait_for(r"^WIRE (?:requests=(\d+) cycles=(\d+) own=(\d+) wrong=(\d+)|.*)$", timeout)
         if line[1] is None or line[4] != "0":
             raise system.Failure(running.report("the wire's load did not end well"))
