@@ -47,7 +47,7 @@ CPUID_ENTRIES = 256
 # it jumps to the next timer, and two runs are the same.
 COUNT_FOR_CLIENTS = "shift=0"
 COUNT_ALONE = "shift=0,sleep=off"
-COUNTED_BY = "{} emulates the CPU and counts its instructions"
+COUNTED_BY = "QEMU {} emulates the CPU and counts its instructions"
 COUNT_NOTE = ("Instructions are all that the system executes, ring 0 included, and each turn of a REP. A WRPKRU is one of "
               "them,\nhowever long it takes: for ratios of time use a machine that runs platform host.")
 INSTEAD = "PLATFORM=pc counts instructions under QEMU instead."
@@ -69,16 +69,16 @@ def missing(boot="kernel"):
 
 
 def version():
-    """What QEMU calls itself, for whoever reads figures."""
-    done = subprocess.run([QEMU, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    return "QEMU " + done.stdout.split("version", 1)[1].split()[0]
+    """QEMU's, for whoever reads figures."""
+    done = subprocess.run([QEMU, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+    return done.stdout.split()[3].split("(")[0]
 
 
 def measured(accel, count=COUNT_ALONE):
     """What bench_json.save() is told of an accelerator (None: platform host): ("times" or "counts", further fields)."""
     if accel is None:
         return "times", None
-    about = {"machine": version(), "accel": accel}
+    about = {"qemu": version(), "accel": accel}
     return ("counts", {**about, "count": f"-icount {count}"}) if accel == "tcg" else ("times", about)
 
 
@@ -245,7 +245,7 @@ def clients(running):
     except Failure:   # no kv, or it has said why not
         return
     reach = f"-p {running.port}" if running.port != network.PORT else ""
-    print(f"\nIn another terminal:\n  redis-cli {reach}\n  redis-benchmark {reach} -t get,set -c 30\nCtrl-C ends the system.\n", flush=True)
+    print(f"\nIn another terminal:\n  redis-cli {reach}\n  redis-benchmark {reach} -t get,set -c {forward.FORWARD_CLIENTS}\nCtrl-C ends the system.\n", flush=True)
 
 
 def run(asked):

@@ -45,16 +45,15 @@ domains graph: setup
 	@$(MAKE) all CONFIG=$(run-config) >/dev/null
 	@$(PYTHON) scripts/partition.py $@ "$$(dirname "`$(MAKE) -s image-path CONFIG=$(run-config)`")"
 
-# PLATFORM=pc: counts under QEMU, as where host cannot run.
+# What is measured, and by what: PLATFORM=host|pc; ACCEL=tcg|kvm, on pc.
+bench-options = $(if $(PLATFORM),--platform $(PLATFORM)) $(if $(ACCEL),--accel $(ACCEL))
+
 demo: setup
-	@$(PYTHON) scripts/demo.py $(if $(PLATFORM),--platform $(PLATFORM))
+	@$(PYTHON) scripts/demo.py $(bench-options)
 
 # TESTS: names of groups, for example TESTS="unit boot".
 test: setup
 	@$(PYTHON) scripts/test.py $(TESTS)
-
-# What is measured, and by what: PLATFORM=host|pc; ACCEL=tcg|kvm, on pc.
-bench-options = $(if $(PLATFORM),--platform $(PLATFORM)) $(if $(ACCEL),--accel $(ACCEL))
 
 bench-micro: setup
 	@$(PYTHON) bench/micro/micro.py $(bench-options)

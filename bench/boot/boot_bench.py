@@ -13,7 +13,6 @@ import collections
 import os
 import socket
 import statistics
-import subprocess
 import sys
 import time
 
@@ -40,7 +39,7 @@ ATTEMPTS = 3                 # at a start of Linux
 PATIENCE = 8                 # a size of memory has failed after so many usual starts
 PATIENCE_SECONDS_MIN = 2
 LINUX_RATE = "tsc_early_khz="    # the last one on the command line holds; Cloister does not know the word
-COUNTING = ["-icount", "shift=0,sleep=off"]
+COUNTING = ["-icount", pc.COUNT_ALONE]
 VALUE = b"a value that comes back as it went"
 MARK = r"^kv: .* (\d+) us from the start: ready$"
 FIRST, INSIDE, COUNTED, RAM, IMAGE = ("first PONG", "entry to listening", "instructions to listening", "smallest RAM",
@@ -221,11 +220,6 @@ def figures(guests, machine, accel, starts):
     return found, failed
 
 
-def qemu_version():
-    done = subprocess.run([pc.QEMU, "--version"], capture_output=True, text=True, check=True)
-    return done.stdout.split()[3].split("(")[0]
-
-
 def rows(guests, found, failed, machine, accel):
     times = "ms" if accel == "kvm" else "emulated_ms"
     units = {FIRST: times, INSIDE: times, COUNTED: "instructions", RAM: "MiB", IMAGE: "bytes"}
@@ -238,7 +232,7 @@ def rows(guests, found, failed, machine, accel):
             mine = found[guest.name, name]
             ratio = mine["median"] / base["median"] if base else None
             line = bench_json.row(guest.name, guest.folder, "user", name, unit, mine, ratio, base and LINUX, where="pc")
-            line.update(machine=machine, accel=accel, qemu=qemu_version(), memory_mib=MEMORY_MIB,
+            line.update(machine=machine, accel=accel, qemu=pc.version(), memory_mib=MEMORY_MIB,
                         repeated_starts=failed[guest.name])
             if guest.name == LINUX:
                 line["packages"] = linux_guest.versions()
@@ -256,7 +250,7 @@ def table(guests, found, machine, accel, starts):
     shown = [name for name in (FIRST, INSIDE, COUNTED, RAM, IMAGE) if (guests[0].name, name) in found]
     wide = {FIRST: "{:>30}", INSIDE: "{:>30}", COUNTED: "{:>27}"}
     columns = "{:<17}" + "".join(wide.get(name, "{:>14}") for name in shown)
-    print(f"\nmachine {machine}, {accel.upper()}, QEMU {qemu_version()}, user networking; {starts} starts of each with "
+    print(f"\nmachine {machine}, {accel.upper()}, QEMU {pc.version()}, user networking; {starts} starts of each with "
           f"{MEMORY_MIB} MiB; medians\n")
     print(columns.format("", *shown))
     for guest in guests:

@@ -110,10 +110,10 @@ def script(path, *words, seconds="5"):
 
 
 def redis_counts():
-    status, text = script("bench/redis/redis_bench.py", "--platform", "pc", "sched", seconds="0")
+    status, text = script("bench/redis/redis_bench.py", "--platform", "pc", "separate", seconds="0")
     equal("exit status", (status, text if status else ""), (0, ""))
     data = without_speed("redis", text)
-    check({row["config"] for row in data["rows"]} == {"monolith", "sched"}, "other configurations")
+    check({row["config"] for row in data["rows"]} == {"monolith", "separate"}, "other configurations")
     check({"wire"} < {row["path"] for row in data["rows"]}, "paths are missing")
 
 

@@ -17,6 +17,7 @@ import forward
 import ktap
 import network
 import pc
+import system
 from common import check, equal
 
 CONFIG = "separate"
@@ -74,14 +75,16 @@ def crossings(running, callers, functions):
 
 
 def clients(kind):
+    """Through what takes that many connections at once; what else talks here does so through QEMU's user networking."""
     requests = 2000
-    with serving(kind) as running:
+    _, link, most = forward.for_load(system.driver()[0])
+    with serving(kind, link()) as running:
         wait_serving(running)
         talk(running)
         before = crossings(running, ("virtio_net",), ("device_submit",))
-        benchmark(running, "-n", str(requests), "-c", "10")
+        benchmark(running, "-n", str(requests), "-c", str(min(10, most or 10)))
         after = crossings(running, ("virtio_net",), ("device_submit",))
-        benchmark(running, "-n", "200", "-c", "20", "-d", "100000")   # full queues, both ways
+        benchmark(running, "-n", "200", "-c", str(min(20, most or 20)), "-d", "100000")   # full queues, both ways
         equal("PING after that", running.redis("PING"), "PONG")
         equal("exit status", running.stop(), 0)
     # Each request is a frame in and a frame out, and acknowledgements. Ring 0 is asked once per batch sent, and hardly ever to receive.
@@ -133,7 +136,7 @@ def on_kvm(kind):
     with serving(kind, config="monolith", accel="kvm") as running:
         wait_serving(running)
         talk(running)
-        benchmark(running, "-n", "500", "-c", "10")
+        benchmark(running, "-n", "500", "-c", str(forward.FORWARD_CLIENTS))
         equal("PING after that", running.redis("PING"), "PONG")
 
 
