@@ -17,6 +17,8 @@ import time
 import audit
 import common
 import forward
+import group_forbidden
+import group_pc_net
 import ktap
 import pc
 import system
@@ -109,6 +111,14 @@ def host_window():
     equal("exit status", status, 1)
 
 
+def host_window_write():
+    """Nor can the driver itself write there: it cannot make up answers of the device in what the nucleus reads."""
+    folder = group_forbidden.image(SERVING)
+    key = audit.domain(folder, "virtio_rng")["pkey"]
+    group_forbidden.refused(folder, "virtio_rng", "virtio_rng", key, "device window", WORDS, "write")
+    group_forbidden.allowed(folder, "virtio_rng", WORDS, "read")
+
+
 def says(lines, rdrand, device):
     check(any(line.startswith(f"virtio_rng: RDRAND {rdrand}; device {device}") for line in lines), common.tail(lines))
 
@@ -150,6 +160,16 @@ def silent(kind, cpu_model, first):
         status, lines = on_pc(kind, backend.options(kind), cpu_model)
     says(lines, "no" if cpu_model else "yes", "late")
     check((draws(lines, status, first) is None) == (first != GOOD), common.tail(lines))
+
+
+def flooded(kind):
+    """A driver that was taken over asks a silent device a hundred thousand times: the device hears of it once."""
+    elf = os.path.join(group_pc_net.hostile_image(control=False), "cloister.elf")
+    with Egd(lambda number: None) as backend:
+        with pc.Machine(elf, ["exit=thread", "try=16"], machine=kind, memory_mib=256, options=backend.options(kind)) as running:
+            status, lines = running.wait_exit(BOOT_SECONDS), running.console()
+    check("hostile: the source answered 0 times of 1; canaries intact" in lines, common.tail(lines))
+    equal("exit status", status, 0)
 
 
 def lying(kind):
@@ -218,6 +238,7 @@ def cases():
     keys = common.skip_of(mpk=True, network=False)
     yield ktap.Case("host: words do not repeat, here, in the next boot, or in the shared heap", host_differs, keys)
     yield ktap.Case("host: another domain cannot read the device's answer", host_window, keys)
+    yield ktap.Case("host: the driver reads its device's answer, and cannot write it", host_window_write, keys)
     yield ktap.Case("host: net and kv draw their secrets", consumers, keys)
     skip = pc.missing()
     for kind in ("q35", "microvm"):
@@ -230,6 +251,7 @@ def cases():
         yield ktap.Case(f"{kind}: a silent device: RDRAND", lambda kind=kind: silent(kind, None, GOOD), skip)
         yield ktap.Case(f"{kind}: a silent device and no RDRAND is an error, not a hang",
                         lambda kind=kind: silent(kind, NO_RDRAND, EAGAIN), skip)
+    yield ktap.Case("a silent device that a hostile driver keeps asking hears of it once", lambda: flooded("q35"), skip)
     yield ktap.Case("a device that always says the same does no harm", lambda: lying("q35"), skip)
     yield ktap.Case("neither device nor RDRAND: it serves, and warns", lambda: fallback("q35"), skip)
     skip = skip or (None if shutil.which("gdb") else "gdb is not installed")

@@ -77,7 +77,7 @@ $(unit)/fake.o: tests/unit/fake.c tests/unit/fake.h core/include/public.h
 	gcc $(UNIT_CFLAGS) -fno-sanitize=all -c $< -o $@
 
 define unit-rule
-$(unit)/test_$(1): tests/unit/test_$(1).c $$(test-$(1)-src) $(unit)/fake.o tests/unit/unit.mk $(wildcard tests/unit/*.h lib/*.h lib/*.c domains/fs/*.h domains/kv/*.h domains/shell/*.h drivers/console/*.h)
+$(unit)/test_$(1): tests/unit/test_$(1).c $$(test-$(1)-src) $(unit)/fake.o tests/unit/unit.mk $(wildcard tests/unit/*.h lib/*.h lib/*.c domains/fs/*.h domains/kv/*.h domains/shell/*.h drivers/console/*.h drivers/virtio-rng/*)
 	@mkdir -p $$(@D)
 	gcc $$(UNIT_CFLAGS) $$< $$(test-$(1)-src) $(unit)/fake.o -o $$@ $$(subst HEAP_AREA,1048576,$$(test-$(1)-flags)) -lcmocka
 endef

@@ -6,9 +6,9 @@
 //
 // The seed comes in ring 0 and polled: the gates' tokens are drawn before the first domain exists, and where the CPU
 // has no RDRAND they would be as good as the clock. It does not wait for a source that is dry: whoever blocks its boot
-// on that has a machine that does not boot. Then the device is reset, and no trace of the seed is left in the page.
-// Afterwards the page is the driver's window (core/include/virtio_ring.h), read-only: all that a driver can do is to have
-// the one buffer offered again, and one at a time. Invariant: the device is told of no memory but that page.
+// on that has a machine that does not boot. Then the device is reset. Afterwards the page, zeroed again, is the driver's
+// window (core/include/virtio_ring.h), read-only: all that a driver can do is to have the one buffer offered again, and
+// one at a time. Invariant: the device is told of no memory but that page.
 #include "pc.h"
 #include "virtio_transport.h"
 
@@ -52,7 +52,6 @@ bool entropy_read(uint64_t words[ENTROPY_WORDS]) {
     }
     virtio_stop(&source);
     for (uint32_t i = 0; is_done && i < ENTROPY_WORDS; i++) words[i] = queue->words[i];
-    for (uint32_t i = 0; i < VIRTIO_ENTROPY_WORDS; i++) queue->words[i] = 0;
     return is_done;
 }
 
