@@ -131,6 +131,13 @@ def without_keys():
     check(len(sentence) == 1 and all(word in sentence[0] for word in ("PKU", "ACCEL=tcg", "PLATFORM=host", "newer CPU")), common.tail(lines))
 
 
+def without_long_mode(model):
+    """As far as a CPU from before 64-bit mode comes: with the sentence, and not with a triple fault."""
+    status, lines = boot(folder(PINGPONG), cpu_model=model)
+    equal("exit status", status, STATUS_UNUSABLE)
+    has_line(lines, "cloister: this CPU has no 64-bit mode, or no NX")
+
+
 def no_clock():
     status, lines = boot(folder(PINGPONG), machine="microvm,pit=off,rtc=off")
     equal("exit status", status, STATUS_UNUSABLE)
@@ -316,6 +323,8 @@ def cases():
     for model in CPU_MODELS:
         yield ktap.Case(f"backend none, -cpu {model}", lambda model=model: calls(none=True, cpu_model=model), kernel)
     yield ktap.Case("backend mpk on a CPU without keys is refused in one sentence", without_keys, kernel)
+    for model in ("qemu32", "max,-lm", "max,-nx"):
+        yield ktap.Case(f"-cpu {model} is refused in one sentence", lambda model=model: without_long_mode(model), kernel)
     yield ktap.Case("no clock at all is refused in one sentence", no_clock, kernel)
     yield ktap.Case("64 MiB of RAM", lambda: comes_up("separate", memory_mib=64), kernel)
     for name, size in SMALLEST_MIB.items():

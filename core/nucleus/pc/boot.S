@@ -17,6 +17,13 @@
 #define CR4_PAE 0x20
 #define MSR_EFER 0xc0000080
 #define EFER_SCE_LME_NXE 0x901
+#define CPUID_EXTENDED 0x80000000
+#define CPUID_LM_NX 0x20100000    // EDX of the leaf behind it
+#define UART 0x3f8                // as it comes: console.c sets it up later
+#define UART_LINE_STATUS 0x3fd
+#define UART_HAS_ROOM 0x20        // also when no port answers
+#define EXIT_DEVICE 0xf4
+#define EXIT_UNUSABLE 69
 #define CR0_PG_WP_NE_EM_PE 0x80010025 // EM: there is no floating-point state, so none can leak or be poisoned
 #define PRESENT_WRITABLE 3
 #define PRESENT_WRITABLE_LARGE 0x83
@@ -50,6 +57,17 @@ nucleus_start:
     rdtsc
     mov %eax, %edi
     mov %edx, %ebp                // the clock starts here
+    mov %ebx, %esp                // there is no stack yet, and cpuid takes the rest
+    mov $CPUID_EXTENDED, %eax
+    cpuid
+    cmp $CPUID_EXTENDED + 1, %eax
+    jb cannot
+    mov $CPUID_EXTENDED + 1, %eax
+    cpuid
+    not %edx
+    test $CPUID_LM_NX, %edx       // the next MSR and CR0 would be a triple fault without
+    jnz cannot
+    mov %esp, %ebx
     mov $CR4_PAE, %eax
     mov %eax, %cr4
     mov $boot_level4, %eax
@@ -62,6 +80,25 @@ nucleus_start:
     mov %eax, %cr0                // the true point at which paging is on
     lgdt boot_gdt_pointer
     ljmp $NUCLEUS_CODE, $long_mode
+
+// Says so and stops. FROM: nucleus_start. LIVE IN: none. IRQ: off. PKRU: none.
+cannot:
+    mov $cannot_sentence, %esi
+    mov $cannot_sentence_end - cannot_sentence, %ecx
+1:  mov $UART_LINE_STATUS, %edx
+    in %dx, %al
+    test $UART_HAS_ROOM, %al
+    jz 1b
+    mov $UART, %edx
+    outsb
+    loop 1b
+    mov $EXIT_UNUSABLE, %al
+    out %al, $EXIT_DEVICE
+2:  hlt
+    jmp 2b
+cannot_sentence:
+    .ascii "cloister: this CPU has no 64-bit mode, or no NX; run it on a newer one (QEMU: -cpu max)\n"
+cannot_sentence_end:
 
     .code64
 // FROM: nucleus_start. LIVE IN: esi, ebx, ebp:edi. LIVE OUT: rdi = what the protocol hands over (physical), rsi = its
