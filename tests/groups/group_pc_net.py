@@ -17,6 +17,7 @@ import forward
 import ktap
 import network
 import pc
+import pc_common
 import system
 from common import check, equal
 
@@ -30,11 +31,10 @@ STATUS_PANIC = 70
 IDLE_SECONDS = 2
 IDLE_SHARE_MAX = 0.25
 HOSTILE = "tests/configs/hostile_defconfig"
-PROBE = "tests/configs/probe.config"
 WINDOW = 0x7c0000000 + 0x200000   # core/include/address_map_asm.h: of DEVICE_NET0
 SOURCE = WINDOW + 0x200000        # of DEVICE_ENTROPY: struct virtio_entropy, core/include/virtio_ring.h
 SOURCE_USED, SOURCE_WORDS = SOURCE + 152, SOURCE + 224
-MMIO_BASE = 0x20000000000         # core/nucleus/pc/layout_asm.h
+MMIO_BASE = 0xffff800000000000    # core/nucleus/pc/layout_asm.h
 
 
 def machine(kind="q35", link=None, fragments=(), config=CONFIG, memory_mib=256, **further):
@@ -203,14 +203,8 @@ def taken_port():
 # ---- a driver that was taken over; the numbers are those of tests/components/hostile/hostile.c
 
 def hostile_image(control):
-    """control: without the defence, in a folder of its own."""
-    if not control:
-        return common.image(HOSTILE, platform="pc")
-    os.makedirs(common.TEST_OUT, exist_ok=True)
-    name = os.path.join(common.TEST_OUT, "hostile-probe.config")
-    with open(name, "w", encoding="utf-8") as out:
-        out.write('CONFIG_NAME="hostile-probe"\n')
-    return common.image(HOSTILE, fragments=(PROBE, name), platform="pc")
+    """control: without the defence."""
+    return pc_common.probe(HOSTILE) if control else common.image(HOSTILE, platform="pc")
 
 
 def hostile(attempt, kind="q35", control=False, register=0):

@@ -18,6 +18,7 @@ import group_pc_net
 import ktap
 import network
 import pc
+import pc_common
 from common import check, equal
 
 CONFIG = "separate"
@@ -181,15 +182,12 @@ def rule_registers(machine, image):
 
 # ---- a machine that serves
 
-def read(kind, elf_folder=None, serves=True):
-    folder = elf_folder or common.image(CONFIG, platform="pc")
+def read(kind, folder=None):
+    folder = folder or common.image(CONFIG, platform="pc")
     link = forward.Forward(network.free_port())
     with pc.Machine(os.path.join(folder, "cloister.elf"), machine=kind, link=link, memory_mib=MEMORY_MIB) as running:
-        if serves:
-            group_pc_net.wait_serving(running)
-            group_pc_net.talk(running)
-        else:
-            running.wait_for(r"^hostile: ", group_pc_net.BOOT_SECONDS)
+        group_pc_net.wait_serving(running)
+        group_pc_net.talk(running)
         path = os.path.join(running.folder, "memory")
         running.ask({"execute": "stop"}, {"execute": "pmemsave", "arguments": {"val": 0, "size": MEMORY_MIB << 20, "filename": path}})
         text = running.ask({"execute": "human-monitor-command", "arguments": {"command-line": "info registers"}})
@@ -263,7 +261,7 @@ def holds(rule, machine, image):
 
 def not_frozen():
     """The control build: its driver's table is writable."""
-    machine, image = read("q35", group_pc_net.hostile_image(True), serves=False)
+    machine, image = read("q35", pc_common.probe(CONFIG))
     try:
         rule_pages(machine, image)
     except Breach as breach:

@@ -8,6 +8,7 @@ import pc
 from common import check
 
 PINGPONG = "tests/configs/pingpong_defconfig"
+PROBE = "tests/configs/probe.config"
 # Hangs, not speeds.
 TIMEOUT_SECONDS = {"kernel": 60, "iso": 120, "uefi": 120}
 
@@ -22,6 +23,16 @@ def folder(config, none=False):
     with open(fragment, "w", encoding="utf-8") as out:
         out.write(f'CONFIG_NAME="{name}"\nCONFIG_BACKEND_NONE=y\n')
     return common.image(config, fragments=(fragment,), platform="pc")
+
+
+def probe(config):
+    """The folder of the same with the holes that controls need (CONFIG_TEST_PROBE)."""
+    os.makedirs(common.TEST_OUT, exist_ok=True)
+    name = os.path.basename(config).removesuffix("_defconfig") + "-probe"
+    fragment = os.path.join(common.TEST_OUT, f"{name}.config")
+    with open(fragment, "w", encoding="utf-8") as out:
+        out.write(f'CONFIG_NAME="{name}"\n')
+    return common.image(config, fragments=(PROBE, fragment), platform="pc")
 
 
 def machine(where, arguments=(), **options):

@@ -11,12 +11,14 @@
 O ?= build
 comma := ,
 unit := $(O)/unit
-unit-tests := alloc boot command connection console discipline format fs fs_names fs_model fs_keep fs_stop generator heap net real resp redis sched secret shell snapshot store string virtio_rng
+unit-tests := alloc boot boot_info command connection console discipline format fs fs_names fs_model fs_keep fs_stop \
+	generator heap net real resp redis sched secret shell snapshot store string virtio_rng
 
 kv-pure := $(filter-out domains/kv/server.c,$(wildcard domains/kv/*.c)) $(wildcard domains/fs/*.c) lib/heap_salvage.c lib/format.c tests/unit/fake_services.c
 test-alloc-src := lib/alloc.c
 test-heap-src := lib/heap.c lib/heap_salvage.c
 test-boot-src := lib/boot.c
+test-boot_info-src := core/nucleus/pc/boot_info.c core/nucleus/pc/frames.c
 test-command-src := $(kv-pure) tests/unit/fake_heap.c
 test-connection-src := $(kv-pure) tests/unit/fake_heap.c
 test-console-src := drivers/console/console.c
@@ -56,6 +58,8 @@ test-virtio_rng-flags := -fno-sanitize=address
 test-shell-flags := -Wl$(comma)--wrap=thread_sleep_until
 # Not a PIE: the linker makes such symbols absolute.
 test-alloc-flags := -no-pie -Wl,--defsym=domain_heap_start=heap_area -Wl,--defsym=domain_heap_end=heap_area+HEAP_AREA
+# The image ends two MiB behind its start; too far away for an ordinary program's addresses.
+test-boot_info-flags := -no-pie -mcmodel=large -Wl,--defsym=image_end=0x200200000 -iquote core/nucleus/pc
 # The calls of kv into fs, which test_snapshot.c makes fail.
 test-snapshot-flags := $(addprefix -Wl$(comma)--wrap=,fs_open fs_read fs_write fs_sync fs_rename)
 $(foreach name,fs fs_names fs_model command connection redis snapshot store,$(eval test-$(name)-flags += -DCONFIG_FS_FILES_KIB=8192))

@@ -45,12 +45,12 @@ static void multiboot_read(uint64_t handed) {
     for (uint64_t at = handed + 8; at + sizeof(*tag) <= end; at += (tag->bytes + 7u) & ~7ull) {
         tag = (const struct multiboot_tag_head *)at;
         uint64_t data = at + sizeof(*tag);
-        if (tag->type == TAG_END || tag->bytes < sizeof(*tag)) return;
+        if (tag->type == TAG_END || tag->bytes < sizeof(*tag) || tag->bytes > end - at) return;
         if (tag->type == TAG_ARGUMENTS) arguments_copy((const char *)data);
         if (tag->type == TAG_ACPI_2 || (tag->type == TAG_ACPI_1 && boot_info.rsdp == 0)) boot_info.rsdp = data;
         uint32_t entry_bytes = *(const uint32_t *)data;
-        for (uint64_t entry = data + 8; tag->type == TAG_MEMORY && entry_bytes != 0 && entry + entry_bytes <= at + tag->bytes;
-             entry += entry_bytes) {
+        for (uint64_t entry = data + 8; tag->type == TAG_MEMORY && entry_bytes >= sizeof(struct multiboot_memory) &&
+             entry + entry_bytes <= at + tag->bytes; entry += entry_bytes) {
             const struct multiboot_memory *memory = (const struct multiboot_memory *)entry;
             memory_add(memory->address, memory->bytes, memory->type);
         }

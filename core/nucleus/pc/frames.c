@@ -12,7 +12,9 @@
 extern const uint64_t boot_end_address;
 extern char image_end[];
 
-static struct boot_memory pool[2 * BOOT_MEMORY_MAX]; // the image can cut a range in two
+#define POOL_MAX (2 * BOOT_MEMORY_MAX) // the image can cut a range in two
+
+static struct boot_memory pool[POOL_MAX];
 static uint32_t pool_count, pool_current;
 static uintptr_t window;                             // 0, then FRAMES_BASE
 uint64_t frames_total, frames_taken;
@@ -22,7 +24,12 @@ void *frame_memory(uintptr_t frame) { return (void *)(frame + window); }
 static void pool_add(uint64_t start, uint64_t end) {
     start = (start + PAGE_BYTES - 1) & -(uint64_t)PAGE_BYTES;
     end = (end < PHYSICAL_LIMIT ? end : PHYSICAL_LIMIT) & -(uint64_t)PAGE_BYTES;
-    if (start >= end) return;
+    for (uint32_t i = 0; i < pool_count && start < end; i++) {
+        if (start >= pool[i].end || end <= pool[i].start) continue;
+        pool_add(start, pool[i].start); // firmware that names memory twice: only what is new
+        start = pool[i].end;
+    }
+    if (start >= end || pool_count == POOL_MAX) return;
     pool[pool_count++] = (struct boot_memory){ start, end };
     frames_total += (end - start) / PAGE_BYTES;
 }

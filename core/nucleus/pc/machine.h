@@ -63,9 +63,10 @@ void virtio_mmio_find(void);
 void pci_find(void);
 uint32_t config_read(uint32_t function, uint32_t offset);   // pci.c
 uint64_t bar_address(uint32_t function, uint32_t bar);      // 0: it is in ports
-// pci_enable.c: the function may decode its registers, and write memory; its MSI-X entry 0 sends vector to address.
+// pci_enable.c: the function may decode its registers, and write memory; its MSI-X entry 0 sends vector to address (false:
+// the table is out of reach).
 void pci_enable(uint32_t function);
-void pci_message_enable(const struct machine_device *device, uint64_t address, uint32_t vector);
+bool pci_message_enable(const struct machine_device *device, uint64_t address, uint32_t vector);
 const char *boot_value(const char *key, const char *after); // NULL at the end; after: the last one found, NULL for the first
 
 #endif

@@ -147,7 +147,7 @@ static void frames_map(uintptr_t start, uintptr_t end) {
 
 void *mmio_map(uintptr_t address) {
     uintptr_t page = address & -PAGE_BYTES;
-    if (address >= FRAMES_BASE - MMIO_BASE) return NULL;
+    if (address == 0 || address >= MMIO_LIMIT) return NULL;
     if (*entry_of(page + MMIO_BASE, LEVEL_1_SHIFT, true) == 0)
         page_map(page + MMIO_BASE, page, PTE_WRITE | PTE_NX | PTE_UNCACHED);
     return (void *)(address + MMIO_BASE);

@@ -63,7 +63,8 @@ static inline uint64_t *slot(uint32_t domain, uint32_t offset) { return alias_of
 void *alias_checked(uintptr_t address, size_t bytes);
 bool memory_touch(uintptr_t address, size_t bytes);
 bool memory_is_present(uintptr_t address);
-void *mmio_map(uintptr_t address);                       // device registers: the page that holds this physical address
+// Device registers: the page that holds this physical address. NULL for 0 (firmware gave it no place) and what is too high.
+void *mmio_map(uintptr_t address);
 // For CPL 3 under key at address, besides ring 0's own view of the frame: a device's window, never touched on demand.
 void window_map(uintptr_t address, uintptr_t frame, uint32_t key, bool is_writable);
 static inline struct public *public_writable(void) { return alias_of(PUBLIC_BASE); }

@@ -59,7 +59,7 @@ static void virtio_read(uint32_t function, uint32_t type) {
         case VIRTIO_CONFIG: device.config.address = address, device.config.bytes = bytes; break;
         }
     }
-    if (device.common.address != 0) virtio_found(&device);
+    if (device.common.address != 0 && device.notify.address != 0) virtio_found(&device);
 }
 
 static void function_look(uint32_t function, uint32_t identity, uint8_t *last_bus) {

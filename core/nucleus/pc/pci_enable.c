@@ -28,12 +28,15 @@ void pci_enable(uint32_t function) {
     config_write(function, CONFIG_COMMAND, command | COMMAND_MEMORY | COMMAND_MASTER | COMMAND_NO_LINE);
 }
 
-void pci_message_enable(const struct machine_device *device, uint64_t address, uint32_t vector) {
+bool pci_message_enable(const struct machine_device *device, uint64_t address, uint32_t vector) {
     uint32_t where = config_read(device->pci, device->msix + 4u);
-    volatile uint32_t *entry = mmio_map(bar_address(device->pci, where & 7) + (where & ~7u));
+    uint64_t base = bar_address(device->pci, where & 7);
+    volatile uint32_t *entry = base != 0 ? mmio_map(base + (where & ~7u)) : NULL;
+    if (entry == NULL) return false;
     entry[0] = (uint32_t)address;
     entry[1] = (uint32_t)(address >> 32);
     entry[2] = vector;
     entry[3] = 0;                     // not masked
     config_write(device->pci, device->msix, (config_read(device->pci, device->msix) & ~MSIX_MASKED) | MSIX_ENABLED);
+    return true;
 }

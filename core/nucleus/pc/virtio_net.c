@@ -30,6 +30,7 @@ static struct {
     volatile struct virtio_used *used;
     uint8_t *pages[VIRTIO_QUEUE_ENTRIES];
     uint16_t first_free, free, reaped;
+    uint16_t parts[VIRTIO_QUEUE_ENTRIES]; // by first descriptor: of the frame that the device has; 0: it has none
 } sending;
 
 static void interrupted(void) {
@@ -90,12 +91,14 @@ void net_start(void) {
 
 static void reap(void) {
     for (; sending.reaped != sending.used->index; sending.reaped++) {
-        uint32_t head = sending.used->ring[sending.reaped % VIRTIO_QUEUE_ENTRIES].id, last = head, count = 1;
-        if (head >= VIRTIO_QUEUE_ENTRIES) nucleus_panic("the network device is broken; descriptor", head);
-        for (; sending.table[last].flags & VIRTIO_NEXT; count++) last = sending.table[last].next;
+        uint32_t head = sending.used->ring[sending.reaped % VIRTIO_QUEUE_ENTRIES].id, last = head;
+        if (head >= VIRTIO_QUEUE_ENTRIES || sending.parts[head] == 0)
+            nucleus_panic("the network device returned what it does not have; descriptor", head);
+        for (uint32_t i = 1; i < sending.parts[head]; i++) last = sending.table[last].next;
         sending.table[last].next = sending.first_free;
         sending.first_free = (uint16_t)head;
-        sending.free += (uint16_t)count;
+        sending.free += sending.parts[head];
+        sending.parts[head] = 0;
     }
 }
 
@@ -107,12 +110,13 @@ static void send(const uint8_t *frame, uint32_t bytes) {
         size_t left = part;
         __asm__ volatile("rep movsb" : "+D"(to), "+S"(frame), "+c"(left) : : "memory");
         bytes -= part;
-        sending.free--;
+        sending.parts[head]++;
         sending.table[at].bytes = part;
         sending.table[at].flags = bytes > 0 ? VIRTIO_NEXT : 0;
         if (bytes == 0) break;
     }
     sending.first_free = sending.table[at].next;
+    sending.free -= sending.parts[head];
     uint16_t index = sending.available->index;
     sending.available->ring[index % VIRTIO_QUEUE_ENTRIES] = head;
     __atomic_store_n(&sending.available->index, (uint16_t)(index + 1), __ATOMIC_RELEASE);

@@ -98,8 +98,7 @@ bool virtio_interrupt_open(struct virtio *virtio, void (*handler)(void)) {
     int vector = virtio->place->msix != 0 ? message_open(handler, &address) : -EINVAL;
     if (vector < 0) return false;
     virtio->vector = (uint32_t)vector;
-    pci_message_enable(virtio->place, address, virtio->vector);
-    return true;
+    return pci_message_enable(virtio->place, address, virtio->vector);
 }
 
 void virtio_acknowledge(struct virtio *virtio) {
@@ -108,8 +107,8 @@ void virtio_acknowledge(struct virtio *virtio) {
 
 uint8_t virtio_config(struct virtio *virtio, uint32_t offset) {
     if (!is_pci(virtio)) return virtio->registers[MMIO_CONFIG + offset];
-    if (offset >= virtio->place->config.bytes) return 0;
-    return *(volatile uint8_t *)mmio_map(virtio->place->config.address + offset);
+    const volatile uint8_t *byte = offset < virtio->place->config.bytes ? mmio_map(virtio->place->config.address + offset) : NULL;
+    return byte != NULL ? *byte : 0;
 }
 
 static void address_write(struct virtio *virtio, uint32_t offset, uintptr_t address) {
@@ -137,9 +136,10 @@ bool virtio_queue_open(struct virtio *virtio, uint32_t queue, uint32_t entries, 
     address_write(virtio, PCI_QUEUE_TABLE, table);
     address_write(virtio, PCI_QUEUE_AVAILABLE, available);
     address_write(virtio, PCI_QUEUE_USED, used);
-    *at_16(virtio, PCI_QUEUE_ENABLE) = 1;
     virtio->notify[queue] = mmio_map(virtio->place->notify.address +
                                      (uint64_t)*at_16(virtio, PCI_QUEUE_NOTIFY) * virtio->place->notify_multiplier);
+    if (virtio->notify[queue] == NULL) return false;
+    *at_16(virtio, PCI_QUEUE_ENABLE) = 1;
     return true;
 }
 

@@ -19,7 +19,7 @@
 #include "xheap.h"
 
 #define PHYSICAL_BASE 0x200000ull     // core/nucleus/pc/layout_asm.h: where TEXT_BASE lies
-#define MMIO_BASE 0x20000000000ull    // there too: ring 0's view of device registers
+#define MMIO_BASE 0xffff800000000000ull    // there too: ring 0's view of device registers
 #define PATTERN 0x5a
 #define INDIRECT_FEATURE (1ull << 28)
 #define INDIRECT_FLAG 4
