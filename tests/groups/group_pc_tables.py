@@ -29,6 +29,7 @@ TEXT_BASE, PHYSICAL_BASE, PUBLIC_BASE, OWNER_TABLE_BASE = 0x200000000, 0x200000,
 STACKS_BASE, STACK_AREA_BYTES, STACK_STRIDE = 0x300000000, 0x1000000, 0x20000
 HEAPS_BASE, HEAP_AREA_BYTES, ARENA_BASE, ARENA_BYTES = 0x400000000, 0x40000000, 0x800000000, 0x4000000
 ALIAS_OFFSET, WINDOW, WINDOW_BUFFERS, WINDOW_PAGES = 0x10000000000, group_pc_net.WINDOW, 4, 260
+ENTROPY_WINDOW = WINDOW + 0x200000
 PKEY_ARENA, PKEY_PUBLIC = 14, 15
 PRESENT, WRITE, USER, LARGE, NX = 1, 2, 4, 0x80, 1 << 63
 ADDRESS = 0xFFFFFFFFFF000
@@ -58,7 +59,8 @@ class Image:
         rows = audit.domains(folder)
         self.text = [self.area("text", row["name"]) for row in rows]
         self.text.append((self.symbols["gates_start"], self.symbols["gates_end"]))
-        self.window_key = audit.domain(folder, audit.load(folder)["devices"]["net0"])["pkey"]
+        devices = audit.load(folder)["devices"]
+        self.window_key, self.entropy_key = (audit.domain(folder, devices[name])["pkey"] for name in ("net0", "entropy"))
         self.data = [(PUBLIC_BASE, OWNER_TABLE_BASE, PKEY_PUBLIC),
                      (OWNER_TABLE_BASE, OWNER_TABLE_BASE + ARENA_BYTES // 256 * 8 + ARENA_BYTES // 65536, PKEY_PUBLIC),
                      (ARENA_BASE, ARENA_BASE + ARENA_BYTES, PKEY_ARENA)]
@@ -118,7 +120,7 @@ class Stopped:
 
 def rule_pages(machine, image):
     """Every page that CPL 3 reaches: what it is, under which key; and no page anywhere that is written and executed."""
-    users, writable, executable, windows = {}, set(), set(), 0
+    users, writable, executable, windows, entropy = {}, set(), set(), 0, False
     for address, physical, size, flags, _ in machine.leaves():
         key = flags >> 59 & 15
         frames = range(physical, physical + size, PAGE)
@@ -133,6 +135,9 @@ def rule_pages(machine, image):
             windows += bool(flags & WRITE)
             need(flags & NX and key == image.window_key, f"{address:#x}, in the device's window, has key {key}")
             need(not flags & WRITE or (address - WINDOW) // PAGE == WINDOW_BUFFERS - 1, f"{address:#x} in the window is writable")
+        elif address == ENTROPY_WINDOW:
+            entropy = True
+            need(flags & NX and not flags & WRITE and key == image.entropy_key, f"{address:#x}, the source of entropy's window")
         elif not flags & NX:
             need(key == 0 and any(start <= address < end for start, end in image.text), f"{address:#x} is executable, with key {key}")
         elif flags & WRITE:
@@ -141,7 +146,8 @@ def rule_pages(machine, image):
             need(key and key == key_of(image.constants, address), f"{address:#x} is readable, with key {key}")
     need(not writable & executable, f"text that is writable elsewhere: {[hex(frame) for frame in writable & executable][:3]}")
     need(not machine.tables & set(users), "a page table is in reach of CPL 3")
-    check(len(users) > 200 and windows == 1, f"only {len(users)} pages, {windows} writable ones in the window: nothing was tested")
+    check(len(users) > 200 and windows == 1 and entropy,
+          f"only {len(users)} pages, {windows} writable ones in the window: nothing was tested")
     return f"{len(users)} pages of CPL 3"
 
 
@@ -185,7 +191,8 @@ def rule_registers(machine, image):
 def read(kind, folder=None):
     folder = folder or common.image(CONFIG, platform="pc")
     link = forward.Forward(network.free_port())
-    with pc.Machine(os.path.join(folder, "cloister.elf"), machine=kind, link=link, memory_mib=MEMORY_MIB) as running:
+    with pc.Machine(os.path.join(folder, "cloister.elf"), machine=kind, link=link, memory_mib=MEMORY_MIB,
+                    options=forward.entropy(kind)) as running:
         group_pc_net.wait_serving(running)
         group_pc_net.talk(running)
         path = os.path.join(running.folder, "memory")
@@ -232,6 +239,7 @@ def breaches(machine, image):
     yield "ring 0's data is in reach", rule_pages, turned(machine, gdt, USER)
     yield "the alias is in reach", rule_pages, turned(machine, data + ALIAS_OFFSET, USER)
     yield "the descriptor table is writable", rule_pages, turned(machine, WINDOW + PAGE, WRITE)
+    yield "random answers are writable", rule_pages, turned(machine, ENTROPY_WINDOW, WRITE)
     yield "a second gate can be called", rule_gates, patched(machine, idt + 16 * 14 + 5, 0xEE)
     yield "there is 32-bit code", rule_segments, patched(machine, gdt + 0x18 + 6, 0xCF)
     yield "there is an I/O bitmap", rule_segments, patched(machine, state + 102, 0)
