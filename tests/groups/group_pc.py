@@ -17,9 +17,11 @@ from elftools.elf.elffile import ELFFile
 
 import audit
 import common
+import forward
 import group_contract
 import group_step
 import ktap
+import network
 import pc
 import pc_common
 import privileged
@@ -234,6 +236,37 @@ def devices(name, options, wanted):
     return f"{len(found)} devices"
 
 
+def bus_masters(running):
+    """Names of the PCI devices that may write memory."""
+    text = running.ask({"execute": "human-monitor-command", "arguments": {"command-line": "info mtree"}})
+    spaces = [space.splitlines() for space in re.split(r"^address-space: ", text, flags=re.M)[1:]]
+    return {lines[0].strip() for lines in spaces if any("alias bus master" in line and "disabled" not in line for line in lines)}
+
+
+def silence():
+    """What firmware left running may not write memory once we hand it out; the control is the machine before that."""
+    options = ["-device", "qemu-xhci", "-device", "e1000,romfile="]
+    with machine(folder("separate"), boot="iso", options=options, link=forward.Forward(network.free_port())) as running:
+        firmware, end = set(), time.monotonic() + 60
+        while "qemu-xhci" not in firmware and time.monotonic() < end:
+            if os.path.exists(os.path.join(running.folder, "qmp")):
+                firmware = bus_masters(running)
+        running.wait_ready(60)
+        equal("devices that may write memory", bus_masters(running), {"virtio-net-pci"})
+        running.stop(20)
+    check("qemu-xhci" in firmware, f"firmware has switched on {firmware} only: nothing was tested")
+
+
+def other_cpus():
+    """Of four CPUs one runs; the others stay where firmware has parked them."""
+    with machine(folder("separate"), options=["-smp", "4"]) as running:
+        running.wait_ready(60)
+        text = running.ask({"execute": "human-monitor-command", "arguments": {"command-line": "info registers -a"}})
+        equal("exit status", running.stop(20), 0)
+    where = [int(word, 16) for word in re.findall(r"\b[RE]IP=([0-9a-f]+)", text)]
+    check(len(where) == 4 and where[0] > 1 << 32 and all(one < 1 << 20 for one in where[1:]), f"CPUs stand at {where}")
+
+
 def clocks(rate, wall, **options):
     """Where the clocks come from on this machine, and that the wall clock is ours: to the second, and one for the boot."""
     status, lines = boot(folder(PINGPONG, none=True), ["exit=thread", "machine=list"], **options)
@@ -341,6 +374,8 @@ def cases():
     yield ktap.Case("virtio devices on PCI, behind a bridge too", lambda: devices("q35", [
         "-device", "virtio-rng-pci,disable-legacy=on", "-device", "pcie-root-port,id=below,slot=1", "-device", "virtio-rng-pci,bus=below"],
         [("transport=pci", "type=4"), ("transport=pci", "type=4")]), kernel)
+    yield ktap.Case("devices that firmware left running are silenced", silence, skip["iso"])
+    yield ktap.Case("of four CPUs one runs", other_cpus, kernel)
     for name in ("microvm", "microvm,acpi=off"):
         yield ktap.Case(f"virtio devices on MMIO, {name}", lambda name=name: devices(name, [
             "-global", "virtio-mmio.force-legacy=false", "-device", "virtio-rng-device"], [("transport=mmio", "type=4", "version=2")]), kernel)

@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: The Cloister authors
 """group_pc_tables.py - what CPL 3 can reach on bare x86-64, read from outside: memory and registers of a machine that serves.
 
-QEMU stands still and hands out its memory; page tables, trap gates, segments and the task state are walked here, by nothing of
+QEMU stands still and hands out its memory; page tables, interrupt gates, segments and the task state are walked here, by nothing of
 ours. Each rule has a control: the same memory with one bit turned, in which the rule must find a breach.
 """
 import os
@@ -152,7 +152,7 @@ def rule_pages(machine, image):
 
 
 def rule_gates(machine, image):
-    """No trap gate but int3's can be called, and each leads into ring 0's text."""
+    """No interrupt gate but int3's can be called, and each leads into ring 0's text."""
     start, end = image.area("text", "nucleus")
     base, limit = machine.registers["IDT"]
     need(limit == VECTORS * 16 - 1, f"the table has {limit + 1} bytes")
@@ -206,7 +206,7 @@ def read(kind, folder=None):
     return Stopped(memory, registers), Image(folder)
 
 
-RULES = {"pages": rule_pages, "trap gates": rule_gates, "segments": rule_segments, "control registers": rule_registers}
+RULES = {"pages": rule_pages, "interrupt gates": rule_gates, "segments": rule_segments, "control registers": rule_registers}
 
 
 def turned(machine, address, mask):

@@ -5,7 +5,7 @@
 //
 // Set once, never changed; the rights that a backend needs are rights_*.c's. No OSXSAVE: XSAVE, XRSTOR and XSETBV are #UD, so nothing but WRPKRU can write PKRU (A2).
 // No FSGSBASE: gates use no segment base, and nobody can move one. No OSFXSR, EM set: no vector or x87 state. IOPL 0 and
-// an I/O bitmap beyond the TSS limit: no ports. Trap gates have DPL 0 but for int3: `int n` is #GP. SYSENTER_CS stays 0: #GP.
+// an I/O bitmap beyond the TSS limit: no ports. Interrupt gates have DPL 0 but for int3: `int n` is #GP. SYSENTER_CS stays 0: #GP.
 #include "pc.h"
 
 #define MSR_STAR 0xc0000081
@@ -33,14 +33,14 @@ struct __attribute__((packed)) task_state {
     uint64_t rsp[3], pad2, ist[7], pad3; // ist[0] is IST1
     uint16_t pad4, io_bitmap;
 };
-struct trap_gate { uint16_t low, selector; uint8_t ist, type; uint16_t middle; uint32_t high, pad; };
+struct interrupt_gate { uint16_t low, selector; uint8_t ist, type; uint16_t middle; uint32_t high, pad; };
 struct __attribute__((packed)) table_pointer { uint16_t limit; uint64_t base; };
 
 extern char nucleus_stack_top[], nucleus_trap_stack_top[], nucleus_abort_stack_top[];
 extern char trap_stubs[], trap_stubs_end[], syscall_entry[]; // entry.S; stubs of equal size, one per vector
 
 static struct task_state task_state;
-static struct trap_gate trap_gates[VECTOR_COUNT];
+static struct interrupt_gate interrupt_gates[VECTOR_COUNT];
 static uint64_t segments[7] = {
     0,
     0x00af9b000000ffff,           // NUCLEUS_CODE: 64-bit, DPL 0
@@ -77,13 +77,13 @@ void cpu_start(void) {
     for (uint32_t vector = 0; vector < VECTOR_COUNT; vector++) {
         uintptr_t stub = (uintptr_t)trap_stubs + vector * ((size_t)(trap_stubs_end - trap_stubs) / VECTOR_COUNT);
         bool is_abort = vector == VECTOR_NMI || vector == VECTOR_DOUBLE_FAULT || vector == VECTOR_MACHINE_CHECK;
-        trap_gates[vector] = (struct trap_gate){ .low = (uint16_t)stub, .selector = NUCLEUS_CODE,
+        interrupt_gates[vector] = (struct interrupt_gate){ .low = (uint16_t)stub, .selector = NUCLEUS_CODE,
             .ist = is_abort ? IST_ABORTS : vector < VECTOR_TICK ? IST_TRAPS : 0,
             .type = vector == VECTOR_BREAKPOINT ? 0xee : 0x8e, .middle = (uint16_t)(stub >> 16),
             .high = (uint32_t)(stub >> 32) };
     }
     struct table_pointer gdt = { sizeof(segments) - 1, (uintptr_t)segments };
-    struct table_pointer idt = { sizeof(trap_gates) - 1, (uintptr_t)trap_gates };
+    struct table_pointer idt = { sizeof(interrupt_gates) - 1, (uintptr_t)interrupt_gates };
     __asm__ volatile("lgdt %0; lidt %1; ltr %w2" : : "m"(gdt), "m"(idt), "r"(TASK_STATE) : "memory");
     __asm__ volatile("lldt %w0" : : "r"(0));
     msr_write(MSR_STAR, (uint64_t)NUCLEUS_CODE << 32); // SYSRET's half is unused: the way out is iretq

@@ -63,7 +63,9 @@ void virtio_mmio_find(void);
 void pci_find(void);
 uint32_t config_read(uint32_t function, uint32_t offset);   // pci.c
 uint64_t bar_address(uint32_t function, uint32_t bar);      // 0: it is in ports
-// pci_enable.c: the function may decode its registers, and write memory; its MSI-X entry 0 sends vector to address (false:
+// pci_enable.c: the function may not write memory any more, nor interrupt.
+void pci_silence(uint32_t function);
+// The function may decode its registers, and write memory; its MSI-X entry 0 sends vector to address (false:
 // the table is out of reach).
 void pci_enable(uint32_t function);
 bool pci_message_enable(const struct machine_device *device, uint64_t address, uint32_t vector);

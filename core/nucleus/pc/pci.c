@@ -4,7 +4,7 @@
 // pci.c - the virtio devices on PCI: where their registers are (Virtual I/O Device specification 1.2, section 4.1.4).
 //
 // Configuration space is reached through its two ports, which are ring 0's. Firmware has placed the registers; nothing is
-// moved or switched on here (that is pci_enable.c's). Buses behind bridges are looked at in the order in which firmware numbered them.
+// moved or switched on here (that is pci_enable.c's); but every device is silenced. Buses behind bridges are looked at in the order in which firmware numbered them.
 #include "machine.h"
 #include "pc.h"
 
@@ -14,7 +14,8 @@
 #define VENDOR_VIRTIO 0x1af4
 #define DEVICE_VIRTIO_MODERN 0x1040 // + device type
 #define DEVICE_VIRTIO_LAST 0x107f
-#define CONFIG_CLASS 0x08
+#define CONFIG_CLASS 0x0b
+#define CLASS_BRIDGE 6
 #define CONFIG_HEADER 0x0c
 #define CONFIG_BAR 0x10
 #define CONFIG_BUSES 0x18
@@ -67,6 +68,7 @@ static void function_look(uint32_t function, uint32_t identity, uint8_t *last_bu
         uint32_t below = config_read(function, CONFIG_BUSES + 2) & 0xff; // the highest bus behind it
         if (below > *last_bus) *last_bus = (uint8_t)below;
     }
+    if ((config_read(function, CONFIG_CLASS) & 0xff) != CLASS_BRIDGE) pci_silence(function);
     uint32_t device = identity >> 16;
     if ((identity & 0xffff) != VENDOR_VIRTIO || device > DEVICE_VIRTIO_LAST) return;
     // A transitional device tells its type in the subsystem.

@@ -3,8 +3,8 @@
 
 // pci_enable.c - switches on what a PCI device needs to work: decoding, bus mastering, and one MSI-X message.
 //
-// Only for a device that the build gave to a driver: until then no device may write memory, whatever firmware left
-// running. The MSI-X table stays ring 0's: an entry is an address to which the device writes (attack A28).
+// Only for a device that ring 0 uses or that the build gave to a driver: all others may not write memory nor interrupt,
+// whatever firmware left running. The MSI-X table stays ring 0's: an entry is an address to which the device writes (attack A28).
 #include "machine.h"
 #include "pc.h"
 
@@ -23,10 +23,14 @@ static void config_write(uint32_t function, uint32_t offset, uint32_t value) {
     port_write_32(DATA_PORT, value);
 }
 
-void pci_enable(uint32_t function) {
+static void command_change(uint32_t function, uint32_t off, uint32_t on) {
     uint32_t command = config_read(function, CONFIG_COMMAND) & 0xffff; // the upper half, status, is cleared by ones
-    config_write(function, CONFIG_COMMAND, command | COMMAND_MEMORY | COMMAND_MASTER | COMMAND_NO_LINE);
+    config_write(function, CONFIG_COMMAND, (command & ~off) | on);
 }
+
+void pci_silence(uint32_t function) { command_change(function, COMMAND_MASTER, COMMAND_NO_LINE); }
+
+void pci_enable(uint32_t function) { command_change(function, 0, COMMAND_MEMORY | COMMAND_MASTER | COMMAND_NO_LINE); }
 
 bool pci_message_enable(const struct machine_device *device, uint64_t address, uint32_t vector) {
     uint32_t where = config_read(device->pci, device->msix + 4u);

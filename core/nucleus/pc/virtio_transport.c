@@ -14,6 +14,7 @@
 #define STATUS_FEATURES_OK 8
 #define STATUS_FAILED 128
 #define SPINS_MAX 1000000
+#define REASONS_MAX 8             // a device that always has one is none
 #define NO_VECTOR 0xffff
 
 enum pci_register {               // offsets in bytes
@@ -102,7 +103,9 @@ bool virtio_interrupt_open(struct virtio *virtio, void (*handler)(void)) {
 }
 
 void virtio_acknowledge(struct virtio *virtio) {
-    if (!is_pci(virtio)) *at_32(virtio, MMIO_ACKNOWLEDGE) = *at_32(virtio, MMIO_INTERRUPT);
+    uint32_t reasons;             // all of them, or the line stays up and never rises again
+    for (int i = 0; !is_pci(virtio) && i < REASONS_MAX && (reasons = *at_32(virtio, MMIO_INTERRUPT)) != 0; i++)
+        *at_32(virtio, MMIO_ACKNOWLEDGE) = reasons;
 }
 
 uint8_t virtio_config(struct virtio *virtio, uint32_t offset) {
