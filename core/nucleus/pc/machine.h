@@ -62,6 +62,7 @@ void virtio_found(const struct machine_device *device);
 void virtio_mmio_find(void);
 void pci_find(void);
 uint32_t config_read(uint32_t function, uint32_t offset);   // pci.c
+void config_write(uint32_t function, uint32_t offset, uint32_t value); // four bytes at a multiple of four
 uint64_t bar_address(uint32_t function, uint32_t bar);      // 0: it is in ports
 // pci_enable.c: the function may not write memory any more, nor interrupt.
 void pci_silence(uint32_t function);

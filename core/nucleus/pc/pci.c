@@ -33,6 +33,11 @@ uint32_t config_read(uint32_t function, uint32_t offset) {
     return port_read_32(DATA_PORT) >> offset % 4 * 8;
 }
 
+void config_write(uint32_t function, uint32_t offset, uint32_t value) {
+    port_write_32(ADDRESS_PORT, ADDRESS_ENABLED | function << 8 | offset);
+    port_write_32(DATA_PORT, value);
+}
+
 uint64_t bar_address(uint32_t function, uint32_t bar) {
     uint32_t low = config_read(function, CONFIG_BAR + 4 * bar);
     if ((low & 1) != 0 || bar > 5) return 0; // ports

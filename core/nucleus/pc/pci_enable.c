@@ -8,20 +8,12 @@
 #include "machine.h"
 #include "pc.h"
 
-#define ADDRESS_PORT 0xcf8
-#define DATA_PORT 0xcfc
-#define ADDRESS_ENABLED 0x80000000u
 #define CONFIG_COMMAND 0x04
 #define COMMAND_MEMORY 2
 #define COMMAND_MASTER 4
 #define COMMAND_NO_LINE 0x400     // INTx
 #define MSIX_ENABLED (1u << 31)   // in the first word of the capability
 #define MSIX_MASKED (1u << 30)    // the whole function
-
-static void config_write(uint32_t function, uint32_t offset, uint32_t value) {
-    port_write_32(ADDRESS_PORT, ADDRESS_ENABLED | function << 8 | offset);
-    port_write_32(DATA_PORT, value);
-}
 
 static void command_change(uint32_t function, uint32_t off, uint32_t on) {
     uint32_t command = config_read(function, CONFIG_COMMAND) & 0xffff; // the upper half, status, is cleared by ones
