@@ -14,8 +14,8 @@
 //   page  4  buffer 0 ...               received bytes; the device writes, the driver copies them out
 //
 // The window of a source of entropy (on both platforms) is one page, a struct virtio_entropy, and read-only as a whole:
-// each DEVICE_NOTIFY offers the one buffer in it to the device. docs/virtio.md says why. The structures are those of the Virtual I/O Device specification 1.2, 2.7; all little
-// endian.
+// each DEVICE_NOTIFY offers the one buffer in it to the device. docs/virtio.md says why. The structures are those of
+// the Virtual I/O Device specification 1.2, 2.7; all little endian.
 #ifndef CORE_VIRTIO_RING_H
 #define CORE_VIRTIO_RING_H
 

@@ -10,7 +10,8 @@
 //   device --used ring--> copy out --available ring--> device
 //
 // Invariant: each buffer is either the device's or, inside receive_frames(), on its way back to it.
-// What a hostile device could try: identifiers and lengths out of range, frames of more buffers than it used. Each costs that frame.
+// What a hostile device could try: identifiers and lengths out of range, frames of more buffers than it used. Each
+// costs that frame.
 #include "device.h"
 #include "receive.h"
 #include "string.h"

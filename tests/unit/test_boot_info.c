@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// test_boot_info.c - what a loader may hand to platform pc: tables that do not fit are cut, memory that is named twice or in any
-// order is taken once. The sources are ring 0's, which follow physical addresses: here those of this program.
+// test_boot_info.c - what a loader may hand to platform pc: tables that do not fit are cut, memory that is named twice
+// or in any order is taken once. The sources are ring 0's, which follow physical addresses: here those of this program.
 #include <setjmp.h>
 #include "fake.h"
 #include "pc.h"
@@ -132,8 +132,8 @@ static uint32_t pool_count;
 
 static void pool_take(uintptr_t start, uintptr_t last) { pool[pool_count++] = (struct boot_memory){ start, last }; }
 
-// The pool as frames.c hands it out is without overlaps, on whole pages, and does not hold the image or boot code. Each call
-// adds to those before: so all of them stand in one test.
+// The pool as frames.c hands it out is without overlaps, on whole pages, and does not hold the image or boot code. Each
+// call adds to those before: so all of them stand in one test.
 static uint64_t pool_check(void) {
     pool_count = 0;
     frames_each(pool_take);

@@ -3,8 +3,9 @@
 
 // acpi.c - the few facts that we need from ACPI's tables; offsets are those of the ACPI specification 6.5, chapter 5.
 //
-// Runs on boot.S's identity map. Firmware is trusted; a table that does not lie below 4 GiB counts as missing. There is no AML
-// interpreter: what only AML says (the value of soft off, virtio-MMIO devices, QEMU's event device) is found by its bytes.
+// Runs on boot.S's identity map. Firmware is trusted; a table that does not lie below 4 GiB counts as missing. There is
+// no AML interpreter: what only AML says (the value of soft off, virtio-MMIO devices, QEMU's event device) is found by
+// its bytes.
 #include "boot_info.h"
 #include "machine.h"
 #include "pc.h"
@@ -43,7 +44,8 @@ static struct machine_register register_at(const uint8_t *at) {
     return (struct machine_register){ at[0] <= 1 ? read_64(at + 4) : 0, at[0] == 1 };
 }
 
-// What stands in a device's description behind its name at from: Memory32Fixed, a region of memory, Interrupt. Ends with the latter.
+// What stands in a device's description behind its name at from: Memory32Fixed, a region of memory, Interrupt. Ends
+// with the latter.
 static bool device_read(const uint8_t *from, const uint8_t *end, uint32_t bytes, uint32_t *address, uint32_t *room, uint32_t *line) {
     *address = *room = *line = 0;
     for (const uint8_t *at = from; at + 16 < end && at < from + bytes; at++) {

@@ -3,8 +3,9 @@
 
 // apic.c - the local APIC (memory-mapped or x2APIC), its timer, and the IOAPICs' lines.
 //
-// The timer is one-shot, counts at a rate that is measured against the TSC, and is armed for one tick at a time. The old PIC is
-// masked for good, where there is one. Lines stay masked until somebody asks for them; a line that nobody handles is masked when it comes.
+// The timer is one-shot, counts at a rate that is measured against the TSC, and is armed for one tick at a time. The
+// old PIC is masked for good, where there is one. Lines stay masked until somebody asks for them; a line that nobody
+// handles is masked when it comes.
 #include "machine.h"
 #include "pc.h"
 

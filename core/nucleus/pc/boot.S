@@ -3,11 +3,11 @@
 
 // boot.S - from the two boot protocols to nucleus_main() at its high address.
 //
-// Multiboot2 (GRUB, BIOS and UEFI) and PVH (QEMU -kernel, microvm, Firecracker) both enter in 32-bit protected mode with paging
-// off, so one entry serves both; boot_info.c tells them apart. The one code that runs below 4 GiB: linked and loaded at 1 MiB,
-// unmapped for good when paging.c has its own tables. Its tables map the first 4 GiB as they are, and from TEXT_BASE on the
-// memory at PHYSICAL_BASE; writable and executable, but no domain code runs while they are in use. It sets no policy: see cpu.c.
-// Never add a multiboot1 header: QEMU would probe it first and refuse an ELF64.
+// Multiboot2 (GRUB, BIOS and UEFI) and PVH (QEMU -kernel, microvm, Firecracker) both enter in 32-bit protected mode
+// with paging off, so one entry serves both; boot_info.c tells them apart. The one code that runs below 4 GiB: linked
+// and loaded at 1 MiB, unmapped for good when paging.c has its own tables. Its tables map the first 4 GiB as they are,
+// and from TEXT_BASE on the memory at PHYSICAL_BASE; writable and executable, but no domain code runs while they are in
+// use. It sets no policy: see cpu.c. Never add a multiboot1 header: QEMU would probe it first and refuse an ELF64.
 #include "address_map_asm.h"
 #include "layout_asm.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// boot_info.c - see boot_info.h. Names and layouts after the protocols' own documents: Multiboot2 specification 2.0, and Xen's
-// public/arch-x86/hvm/start_info.h, version 1.
+// boot_info.c - see boot_info.h. Names and layouts after the protocols' own documents: Multiboot2 specification 2.0,
+// and Xen's public/arch-x86/hvm/start_info.h, version 1.
 //
 // Runs on boot.S's identity map. The loader is trusted, but a table that does not fit is cut, not followed.
 #include "boot_info.h"

@@ -3,8 +3,8 @@
 
 // calls.c - the downcalls of nucleus.h that are neither threads nor the end, and the idle loop.
 //
-// The caller is the monitor, which is trusted; its pointers are still looked up, because a bug there must end in an error
-// and not in a ring-0 fault.
+// The caller is the monitor, which is trusted; its pointers are still looked up, because a bug there must end in an
+// error and not in a ring-0 fault.
 #include "pc.h"
 
 #define IDLE_NS_MAX 1000000000ull // the timer's count has 32 bits: a longer wait is several

@@ -6,7 +6,8 @@
 //   1. CPUID leaf 0x15, the CPU's own word        4. ACPI's timer, a port
 //   2. CPUID leaf 0x40000010, the hypervisor's    5. the PIT, where there is one (it need not be: microvm)
 //   3. KVM's clock page                           6. the seconds of the real-time clock
-// Wall time: KVM's clock page, else the real-time clock, which tells whole seconds. Invariant: clock_ns() never goes backwards.
+// Wall time: KVM's clock page, else the real-time clock, which tells whole seconds. Invariant: clock_ns() never goes
+// backwards.
 #include "machine.h"
 #include "pc.h"
 

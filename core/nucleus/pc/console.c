@@ -3,8 +3,9 @@
 
 // console.c - the 16550 at COM1, whose ports are ring 0's alone.
 //
-// Output is polled, 16 bytes at a time. Input raises an interrupt, which only ends the idle loop or gives the monitor an early
-// tick: bytes wait in the device until the console component reads them. A port never ends, so input has no end either.
+// Output is polled, 16 bytes at a time. Input raises an interrupt, which only ends the idle loop or gives the monitor
+// an early tick: bytes wait in the device until the console component reads them. A port never ends, so input has no
+// end either.
 #include "pc.h"
 
 #define UART 0x3f8
@@ -42,8 +43,8 @@ void console_put(const char *text, size_t bytes) {
 
 bool console_is_ready(void) { return is_present && (port_read(UART + UART_LINE_STATUS) & UART_HAS_BYTE) != 0; }
 
-// Each buffer takes at least one byte or ends the batch. The monitor checked who owns them; that they lie in the arena is
-// checked here, because only that keeps ring 0's own writes out of everything else.
+// Each buffer takes at least one byte or ends the batch. The monitor checked who owns them; that they lie in the arena
+// is checked here, because only that keeps ring 0's own writes out of everything else.
 int console_submit(uint32_t operation, struct device_buffer *buffers, size_t count) {
     for (size_t i = 0; i < count; i++) {
         uint64_t address = buffers[i].address;

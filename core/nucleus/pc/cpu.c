@@ -3,9 +3,10 @@
 
 // cpu.c - the CPU's own settings: where traps go, and everything that CPL 3 must not be able to do.
 //
-// Set once, never changed; the rights that a backend needs are rights_*.c's. No OSXSAVE: XSAVE, XRSTOR and XSETBV are #UD, so nothing but WRPKRU can write PKRU (A2).
-// No FSGSBASE: gates use no segment base, and nobody can move one. No OSFXSR, EM set: no vector or x87 state. IOPL 0 and
-// an I/O bitmap beyond the TSS limit: no ports. Interrupt gates have DPL 0 but for int3: `int n` is #GP. SYSENTER_CS stays 0: #GP.
+// Set once, never changed; the rights that a backend needs are rights_*.c's. No OSXSAVE: XSAVE, XRSTOR and XSETBV are
+// #UD, so nothing but WRPKRU can write PKRU (A2). No FSGSBASE: gates use no segment base, and nobody can move one. No
+// OSFXSR, EM set: no vector or x87 state. IOPL 0 and an I/O bitmap beyond the TSS limit: no ports. Interrupt gates have
+// DPL 0 but for int3: `int n` is #GP. SYSENTER_CS stays 0: #GP.
 #include "pc.h"
 
 #define MSR_STAR 0xc0000081
@@ -72,8 +73,8 @@ void cpu_start(void) {
     segments[TASK_STATE / 8] = (sizeof(task_state) - 1) | (state & 0xffffff) << 16 | 0x89ull << 40 |
                                (state >> 24 & 0xff) << 56;
     segments[TASK_STATE / 8 + 1] = state >> 32;
-    // Interrupts have no stack of their own, so that one in the idle loop goes on below it: that loop can be on the traps'
-    // stack (rights_none.c), which would start anew.
+    // Interrupts have no stack of their own, so that one in the idle loop goes on below it: that loop can be on the
+    // traps' stack (rights_none.c), which would start anew.
     for (uint32_t vector = 0; vector < VECTOR_COUNT; vector++) {
         uintptr_t stub = (uintptr_t)trap_stubs + vector * ((size_t)(trap_stubs_end - trap_stubs) / VECTOR_COUNT);
         bool is_abort = vector == VECTOR_NMI || vector == VECTOR_DOUBLE_FAULT || vector == VECTOR_MACHINE_CHECK;

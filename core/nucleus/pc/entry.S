@@ -36,7 +36,8 @@ trap_stubs:
     .balign STUB_BYTES, 0xcc
 trap_stubs_end:
 
-// FROM: malice, by `syscall` anywhere; legitimate only from nucleus_syscall_site (core/gates/nucleus_pc.S): trap() checks.
+// FROM: malice, by `syscall` anywhere; legitimate only from nucleus_syscall_site (core/gates/nucleus_pc.S): trap()
+// checks.
 // LIVE IN: rax = number, rdi rsi rdx r10 = arguments, rcx = next rip, r11 = flags, rsp = user's, callee-saved.
 // IRQ: off (FMASK). PKRU: the caller's.
     .globl syscall_entry

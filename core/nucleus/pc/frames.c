@@ -3,9 +3,9 @@
 
 // frames.c - physical memory, a page at a time, zeroed; never given back.
 //
-// The pool is what the boot protocol calls usable memory between the boot code and 4 GiB, without the image. While boot.S's
-// tables are in use a frame is written at its physical address, later through FRAMES_BASE: frame_memory() knows.
-// Invariant: no frame is handed out twice, and none holds a byte of text.
+// The pool is what the boot protocol calls usable memory between the boot code and 4 GiB, without the image. While
+// boot.S's tables are in use a frame is written at its physical address, later through FRAMES_BASE: frame_memory()
+// knows. Invariant: no frame is handed out twice, and none holds a byte of text.
 #include "boot_info.h"
 #include "pc.h"
 
@@ -36,8 +36,8 @@ static void pool_add(uint64_t start, uint64_t end) {
 
 #define TOO_LITTLE "this machine has too little memory; give it more (QEMU: -m 64)"
 
-// A BIOS takes the end of memory for itself, also when a small machine has the image there by now: then nothing of it is to be
-// believed, and the sentence is the best that can come.
+// A BIOS takes the end of memory for itself, also when a small machine has the image there by now: then nothing of it
+// is to be believed, and the sentence is the best that can come.
 void frames_start(void) {
     uint64_t image = PHYSICAL_BASE, behind = (uintptr_t)image_end - TEXT_BASE + PHYSICAL_BASE;
     bool is_image_whole = false;

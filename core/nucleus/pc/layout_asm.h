@@ -5,13 +5,14 @@
 #ifndef NUCLEUS_PC_LAYOUT_ASM_H
 #define NUCLEUS_PC_LAYOUT_ASM_H
 
-// Boot code at 1 MiB, the image at 2 MiB: both below 8 MiB, where UEFI firmware (OVMF) keeps memory for itself, and low enough
-// that the smallest machine has it.
+// Boot code at 1 MiB, the image at 2 MiB: both below 8 MiB, where UEFI firmware (OVMF) keeps memory for itself, and low
+// enough that the smallest machine has it.
 #define BOOT_BASE 0x100000
 #define PHYSICAL_BASE 0x200000    // where TEXT_BASE lies; a multiple of 2 MiB, for boot.S's large pages
 #define PHYSICAL_LIMIT 0x100000000 // 4 GiB: what boot.S maps; no memory above it is used
 
-// Ring 0's own windows, supervisor pages: + physical address. The alias of domain memory lies below them (ALIAS_OFFSET).
+// Ring 0's own windows, supervisor pages: + physical address. The alias of domain memory lies below them
+// (ALIAS_OFFSET).
 #define MMIO_BASE 0xffff800000000000 // device registers, uncached, each page mapped when somebody asks for it; UEFI firmware puts
 #define MMIO_LIMIT 0x7f0000000000 // them at the end of what the CPU can address: 46 bits and more
 #define FRAMES_BASE 0x30000000000 // the memory that frames.c hands out: page tables are changed through it

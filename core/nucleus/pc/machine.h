@@ -3,9 +3,10 @@
 
 // machine.h - what this machine consists of, found once at the start: interrupt controllers, power, virtio devices.
 //
-// Interface: machine_read() fills it from ACPI and the boot arguments, on boot.S's identity map; machine_find() asks the buses,
-// once paging.c's tables are in use. docs/pc.md says how a driver is to get at a device from here.
-// Invariant: nothing in here changes after machine_find(); what firmware did not say has the value that a PC has without it.
+// Interface: machine_read() fills it from ACPI and the boot arguments, on boot.S's identity map; machine_find() asks
+// the buses, once paging.c's tables are in use. docs/pc.md says how a driver is to get at a device from here.
+// Invariant: nothing in here changes after machine_find(); what firmware did not say has the value that a PC has
+// without it.
 #ifndef NUCLEUS_PC_MACHINE_H
 #define NUCLEUS_PC_MACHINE_H
 

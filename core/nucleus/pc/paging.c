@@ -3,11 +3,12 @@
 
 // paging.c - the one set of page tables: which bytes CPL 3 can reach, and under which key.
 //
-// Built through boot.S's identity map, which ends when CR3 is loaded; domain memory that is not filled from the image gets its
-// pages when it is first touched (memory_touch). Invariant: no page is writable and executable, and no text has a writable
-// mapping, for ring 0 either; user text has key 0, which every domain is denied, so it can only be executed; each frame of domain
-// memory appears under one key, and once more for ring 0 at + ALIAS_OFFSET; no entry ever changes once it is present, so that
-// nothing has to be flushed. What is in no range does not exist: guard pages are holes.
+// Built through boot.S's identity map, which ends when CR3 is loaded; domain memory that is not filled from the image
+// gets its pages when it is first touched (memory_touch). Invariant: no page is writable and executable, and no text
+// has a writable mapping, for ring 0 either; user text has key 0, which every domain is denied, so it can only be
+// executed; each frame of domain memory appears under one key, and once more for ring 0 at + ALIAS_OFFSET; no entry
+// ever changes once it is present, so that nothing has to be flushed. What is in no range does not exist: guard pages
+// are holes.
 #include "pc.h"
 
 #define PTE_PRESENT 1ull
@@ -30,8 +31,8 @@ extern char gates_start[], gates_end[]; // bounds of the gates' text, from the l
 
 static uintptr_t level4;
 
-// The entry for address in the table whose entries map 1 << last bytes each; NULL when a table on the way is missing and not to be
-// made. The rights of an upper level are the union of what lies below; the leaf decides.
+// The entry for address in the table whose entries map 1 << last bytes each; NULL when a table on the way is missing
+// and not to be made. The rights of an upper level are the union of what lies below; the leaf decides.
 static uint64_t *entry_of(uintptr_t address, unsigned last, bool is_made) {
     uint64_t *table = frame_memory(level4);
     for (unsigned shift = LEVEL_4_SHIFT; shift > last; shift -= 9) {
@@ -99,8 +100,8 @@ static void domain_page_map(uintptr_t page, uint32_t key) {
     page_map(page, frame, PTE_USER | PTE_WRITE | PTE_NX | PTE_KEY(key));
 }
 
-// Gives all of [address, +bytes) its pages. False when it is not inside one range of domain memory. Keys are not asked: whoever
-// touches what is not its own gets the page made, and then the CPU's own refusal.
+// Gives all of [address, +bytes) its pages. False when it is not inside one range of domain memory. Keys are not asked:
+// whoever touches what is not its own gets the page made, and then the CPU's own refusal.
 bool memory_touch(uintptr_t address, size_t bytes) {
     struct range range;
     if (!range_find(address, bytes, &range)) return false;

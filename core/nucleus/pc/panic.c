@@ -8,8 +8,9 @@
 //     at fill+0x31 domains/kv/load.c:20 [kv]
 //     at gate kv_main from monitor [kv]
 //
-// Frames are followed by their frame pointers, and from domain to domain by the gates' records (core/gates/frame_asm.h). What a
-// domain wrote is checked before it is followed, through the alias; nothing here makes a page or can fault in another way.
+// Frames are followed by their frame pointers, and from domain to domain by the gates' records
+// (core/gates/frame_asm.h). What a domain wrote is checked before it is followed, through the alias; nothing here makes
+// a page or can fault in another way.
 #include "pc.h"
 #include "symbols.h"
 

@@ -59,11 +59,13 @@ void *frame_memory(uintptr_t frame);
 void paging_start(void);                                 // does not touch CR3's old tables afterwards
 static inline void *alias_of(uintptr_t address) { return (void *)(address + ALIAS_OFFSET); }
 static inline uint64_t *slot(uint32_t domain, uint32_t offset) { return alias_of(domain_table[domain].slots + offset); }
-// The alias of [address, +bytes) when all of it is inside one range of domain memory, which then has its pages; else NULL.
+// The alias of [address, +bytes) when all of it is inside one range of domain memory, which then has its pages; else
+// NULL.
 void *alias_checked(uintptr_t address, size_t bytes);
 bool memory_touch(uintptr_t address, size_t bytes);
 bool memory_is_present(uintptr_t address);
-// Device registers: the page that holds this physical address. NULL for 0 (firmware gave it no place) and what is too high.
+// Device registers: the page that holds this physical address. NULL for 0 (firmware gave it no place) and what is too
+// high.
 void *mmio_map(uintptr_t address);
 // For CPL 3 under key at address, besides ring 0's own view of the frame: a device's window, never touched on demand.
 void window_map(uintptr_t address, uintptr_t frame, uint32_t key, bool is_writable);
@@ -86,9 +88,11 @@ uint64_t requests_take(void);
 void apic_start(void);                                   // after clock_start
 void apic_acknowledge(void);
 void timer_arm(uint64_t ns);                             // one interrupt VECTOR_TICK after so long; replaces the last order
-// handler runs in ring 0, interrupts off, when global interrupt line comes. -EINVAL: there is no vector for such a line.
+// handler runs in ring 0, interrupts off, when global interrupt line comes. -EINVAL: there is no vector for such a
+// line.
 int line_open(uint32_t line, bool is_level, bool is_low_active, void (*handler)(void));
-// The same for a device that sends messages (MSI-X). Returns the vector, which it is to write to *address; -EINVAL: none is left.
+// The same for a device that sends messages (MSI-X). Returns the vector, which it is to write to *address; -EINVAL:
+// none is left.
 int message_open(void (*handler)(void), uint64_t *address);
 int line_open_isa(uint32_t isa, void (*handler)(void));  // as the firmware says that ISA line goes
 void line_taken(uint32_t line);

@@ -3,8 +3,9 @@
 
 // pci.c - the virtio devices on PCI: where their registers are (Virtual I/O Device specification 1.2, section 4.1.4).
 //
-// Configuration space is reached through its two ports, which are ring 0's. Firmware has placed the registers; nothing is
-// moved or switched on here (that is pci_enable.c's); but every device is silenced. Buses behind bridges are looked at in the order in which firmware numbered them.
+// Configuration space is reached through its two ports, which are ring 0's. Firmware has placed the registers; nothing
+// is moved or switched on here (that is pci_enable.c's); but every device is silenced. Buses behind bridges are looked
+// at in the order in which firmware numbered them.
 #include "machine.h"
 #include "pc.h"
 

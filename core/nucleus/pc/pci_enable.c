@@ -4,7 +4,8 @@
 // pci_enable.c - switches on what a PCI device needs to work: decoding, bus mastering, and one MSI-X message.
 //
 // Only for a device that ring 0 uses or that the build gave to a driver: all others may not write memory nor interrupt,
-// whatever firmware left running. The MSI-X table stays ring 0's: an entry is an address to which the device writes (attack A28).
+// whatever firmware left running. The MSI-X table stays ring 0's: an entry is an address to which the device writes
+// (attack A28).
 #include "machine.h"
 #include "pc.h"
 

@@ -3,9 +3,9 @@
 
 // power.c - how the machine ends, and how somebody outside asks for it.
 //
-// An end tries what carries a status first (QEMU's isa-debug-exit), then soft off, then reset; what a machine does not have is
-// a write that nobody hears. A request is the ACPI power button (on microvm QEMU's generic event device), or Ctrl-Alt-Del on a
-// keyboard controller, which is all that Firecracker has.
+// An end tries what carries a status first (QEMU's isa-debug-exit), then soft off, then reset; what a machine does not
+// have is a write that nobody hears. A request is the ACPI power button (on microvm QEMU's generic event device), or
+// Ctrl-Alt-Del on a keyboard controller, which is all that Firecracker has.
 #include "machine.h"
 #include "pc.h"
 #include "system.h"
@@ -101,7 +101,8 @@ static void reset(void) {
 _Noreturn void machine_end(uint32_t status) {
     port_write(EXIT_DEVICE, (uint8_t)status);
     if (status != SYSTEM_STATUS_REBOOT) soft_off();
-    // Off takes a moment; a reset in between would start the machine again. Without ACPI a reset is the end (Firecracker).
+    // Off takes a moment; a reset in between would start the machine again. Without ACPI a reset is the end
+    // (Firecracker).
     if (status == SYSTEM_STATUS_REBOOT || (machine.pm_control == 0 && sleep_register == NULL)) reset();
     for (;;) __asm__ volatile("cli; hlt");
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// start.c - from boot.S to the monitor's UPCALL_BOOT. The order matters: what the loader and the firmware left in memory is read
-// before paging_start() hands that memory out.
+// start.c - from boot.S to the monitor's UPCALL_BOOT. The order matters: what the loader and the firmware left in
+// memory is read before paging_start() hands that memory out.
 #include "boot_info.h"
 #include "machine.h"
 #include "pc.h"

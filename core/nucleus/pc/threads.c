@@ -17,7 +17,8 @@ extern char monitor_upcall[], monitor_thread_start[];
 struct context *thread_called(void) { return &threads[thread_running].called; }
 struct context *thread_interrupted(void) { return &threads[thread_running].interrupted; }
 
-// In the monitor at rip, on its stack. core/monitor/upcall.S: an upcall finds the anchor in RSP, a new thread one word less.
+// In the monitor at rip, on its stack. core/monitor/upcall.S: an upcall finds the anchor in RSP, a new thread one word
+// less.
 static struct context monitor_context(uintptr_t rip, uint64_t rsp, uint64_t kind, uint64_t argument) {
     return (struct context){ .pkru = domain_table[DOMAIN_MONITOR].pkru, .rdi = kind, .rsi = argument, .rip = rip,
                              .cs = DOMAIN_CODE, .rflags = FLAGS_DOMAIN, .rsp = rsp, .ss = DOMAIN_DATA };

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// traps.c - what happened, and who is told: a downcall of the monitor, a page to be made, an interrupt, a fault that the monitor
-// hears of.
+// traps.c - what happened, and who is told: a downcall of the monitor, a page to be made, an interrupt, a fault that
+// the monitor hears of.
 //
 // Trusts nothing in the context but its cs, which the CPU wrote. A system call counts only from the one site and with
-// the monitor's rights live, which only the monitor's own gates can load; any other is a fault of whoever made it (A30).
-// A fault of the monitor itself ends the system: it is trusted, so there is nobody above it to repair it. Interrupts find ring 0
-// only in its idle loop; but for NMI, which leaves a word for later and nothing else.
+// the monitor's rights live, which only the monitor's own gates can load; any other is a fault of whoever made it
+// (A30). A fault of the monitor itself ends the system: it is trusted, so there is nobody above it to repair it.
+// Interrupts find ring 0 only in its idle loop; but for NMI, which leaves a word for later and nothing else.
 #include "autoconf.h"
 #include "pc.h"
 #include "step.h"
@@ -95,8 +95,9 @@ static _Noreturn void interrupt(const struct context *context) {
         if (!nucleus_is_idle) nucleus_panic("interrupt in the nucleus at", context->rip);
         context_enter(context);
     }
-    // A tick that finds the monitor at work asks again soon, so that gates need no exit hook; those sections are bounded. Where ring
-    // 0 is emulated, an interrupt can take longer than the shortest wait: without the doubling nothing else would ever run.
+    // A tick that finds the monitor at work asks again soon, so that gates need no exit hook; those sections are
+    // bounded. Where ring 0 is emulated, an interrupt can take longer than the shortest wait: without the doubling
+    // nothing else would ever run.
     if (has_to_wait(context)) {
         timer_arm(soon_ns);
         if (soon_ns < TICK_NS) soon_ns *= 2;

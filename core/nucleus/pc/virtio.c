@@ -3,9 +3,10 @@
 
 // virtio.c - which virtio devices there are: those on virtio-MMIO, and the list that pci.c adds to.
 //
-// Where to look comes from ACPI (microvm) or from the boot arguments, in Linux's words: virtio_mmio.device=4K@0xd0000000:5
-// (Firecracker; microvm with acpi=off). It reads identification registers and touches nothing else; the boot argument
-// machine=list has the list printed, how much memory there is, and what the clocks were taken from.
+// Where to look comes from ACPI (microvm) or from the boot arguments, in Linux's words:
+// virtio_mmio.device=4K@0xd0000000:5 (Firecracker; microvm with acpi=off). It reads identification registers and
+// touches nothing else; the boot argument machine=list has the list printed, how much memory there is, and what the
+// clocks were taken from.
 #include "boot_info.h"
 #include "machine.h"
 #include "pc.h"

@@ -3,8 +3,8 @@
 
 // privileged.c - see privileged.h. The names are those of tests/groups/group_pc_faults.py, in the same order.
 //
-// The verifier refuses an image with a second system call, so attempts on it jump to the one, at the boot argument at, or into
-// the middle of another instruction, where the verifier does not look for them: ring 0 has to refuse those.
+// The verifier refuses an image with a second system call, so attempts on it jump to the one, at the boot argument at,
+// or into the middle of another instruction, where the verifier does not look for them: ring 0 has to refuse those.
 #include "privileged.h"
 #include "boot.h"
 #include "log.h"
@@ -23,7 +23,8 @@
 
 static uint64_t room[8];
 
-// Eight bytes of code inside a MOV, and a jump there, with flags on the stack and the domain's own data selector in eax.
+// Eight bytes of code inside a MOV, and a jump there, with flags on the stack and the domain's own data selector in
+// eax.
 #define HIDDEN(flags, bytes) \
     __asm__ volatile("push %0; jmp 1f + 2; 1: .byte 0x48, 0xb8, " bytes \
                      : : "r"((uint64_t)(flags)), "a"(0x23) : "rcx", "r11", "memory")
