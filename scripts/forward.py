@@ -3,7 +3,7 @@
 """forward.py - how clients reach a system under QEMU: links like those of network.py, with QEMU's words for them.
 
 Interface:
-  Forward(port)           QEMU's user networking, with a port of 127.0.0.1 forwarded to the system: needs no right at all
+  Forward(port)           QEMU's user networking, with a port of 127.0.0.1 forwarded to the system; needs no right
   Tap()                   a TAP device in a network namespace, which alone offers checksums and segmentation
   Stream(port)            passt
   for_load(driver)        the best of them here for many clients at once, and how many of them it can take
@@ -48,8 +48,8 @@ class Forward(network.NoLink):
             try:
                 trial.bind((self.address, self.port))
             except OSError as error:
-                raise network.Failure(f"Port {self.port} of 127.0.0.1 is taken ({error.strerror}); stop who has it, or choose "
-                                      "another: PORT=") from error
+                raise network.Failure(f"Port {self.port} of 127.0.0.1 is taken ({error.strerror}); stop who has it, or "
+                                      "choose another: PORT=") from error
 
     def options(self, machine):
         rule = f"tcp:{self.address}:{self.port}-{GUEST_ADDRESS}:{network.PORT}"

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # SPDX-FileCopyrightText: The Cloister authors
-"""pc.py - one running Cloister on the platform pc, under QEMU: the interface of system.System, for tests, tools and people.
+"""pc.py - one running Cloister on the platform pc, under QEMU: the interface of system.System.
 
 Interface:
   missing(boot), kvm_missing()   why this machine cannot: one sentence, or None
   kvm_keys_missing()             the same of protection keys in a guest
   iso(folder, arguments)          makes <folder>/cloister.iso, which GRUB boots on BIOS and UEFI; returns its path
-  Machine(elf, arguments, machine=, accel=, boot=, ...)  a system.System: start, wait_for, command, statistics, stop, kill
-Usage: pc.py run|debug [--machine M] [--accel A] [--boot B] [--memory MIB] [--port N] <elf> [key=value ...] [--gdb words for gdb]
+  Machine(elf, arguments, machine=, accel=, boot=, ...)
+                                  a system.System: start, wait_for, command, statistics, stop, kill
+Usage: pc.py run|debug [--machine M] [--accel A] [--boot B] [--memory MIB] [--port N] <elf> [key=value ...]
+             [--gdb words for gdb]
        pc.py iso <elf> [key=value ...]              (make run, make debug, make iso with PLATFORM=pc)
 
 Requests go to QEMU by QMP, as somebody outside would make them: the power button ends the
@@ -111,13 +113,14 @@ def kvm_keys_missing():
 
 
 def loadable(elf):
-    """The image as its program headers tell, byte for byte, and nothing behind the last: GRUB would load the debug information as
-    well, which takes long, and on UEFI fails now and then."""
+    """The image as its program headers tell, byte for byte, and nothing behind the last: GRUB would load the debug
+    information as well, which takes long, and on UEFI fails now and then."""
     with open(elf, "rb") as file:
         data = bytearray(file.read())
     table, = struct.unpack_from("<Q", data, 32)
     size, count = struct.unpack_from("<HH", data, 54)
-    ends = [sum(struct.unpack_from("<QQQQ", data, table + number * size + 8)[::3]) for number in range(count)]  # offset and file bytes
+    ends = [sum(struct.unpack_from("<QQQQ", data, table + number * size + 8)[::3])
+            for number in range(count)]  # offset and file bytes
     struct.pack_into("<Q", data, 40, 0)          # no section headers
     struct.pack_into("<HH", data, 60, 0, 0)
     return bytes(data[:max(ends)])
@@ -133,7 +136,8 @@ def iso(folder, arguments=()):
         words = " ".join("'" + word.replace("'", "'\\''") + "'" for word in arguments)
         with open(os.path.join(root, "boot", "grub", "grub.cfg"), "w", encoding="utf-8") as out:
             out.write(f"set timeout=0\nmultiboot2 /boot/cloister.elf {words}\nboot\n")
-        done = subprocess.run(["grub-mkrescue", "-o", path, root], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        done = subprocess.run(["grub-mkrescue", "-o", path, root], stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True)
         if done.returncode:
             raise Failure(f"grub-mkrescue failed:\n{done.stderr}")
     return path
@@ -232,8 +236,9 @@ class Machine(system.System):
 
 def relay(asked, options, stdin):
     link = forward.Forward(asked.port) if network.driver_of(asked.elf) == "virtio_net" else None
-    return Machine(asked.elf, asked.arguments, link=link, machine=asked.machine, accel=asked.accel, boot=asked.boot, memory_mib=asked.memory,
-                   options=options, stdin=stdin, on_text=lambda data: (sys.stdout.buffer.write(data), sys.stdout.buffer.flush()))
+    return Machine(asked.elf, asked.arguments, link=link, machine=asked.machine, accel=asked.accel, boot=asked.boot,
+                   memory_mib=asked.memory, options=options, stdin=stdin,
+                   on_text=lambda data: (sys.stdout.buffer.write(data), sys.stdout.buffer.flush()))
 
 
 def clients(running):
@@ -267,7 +272,7 @@ DEBUG_HELP = """
 gdb is attached to a machine that stands at its first instruction. Then for example:
   hbreak net_exchange     stop where a call arrives in another domain (hbreak, since nothing is in memory yet)
   continue                boot; Ctrl-C stops it anywhere
-  ck-domains  ck-threads  ck-gates  ck-pkru      domains, threads, gates and their counts, the live rights (help ck-gates)
+  ck-domains  ck-threads  ck-gates  ck-pkru      domains, threads, gates and their counts, the live rights
 The console's text comes here as well. gdb reads whatever is mapped: keys bind the system, not its debugger.
 """
 
@@ -286,7 +291,8 @@ def debug(asked):
                 print(DEBUG_HELP, flush=True)
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is gdb's
             image = os.path.dirname(asked.elf)
-            return subprocess.run(["gdb", "-q", "-nx", "-iex", f"add-auto-load-safe-path {image}", "-iex", "set debuginfod enabled off",
+            return subprocess.run(["gdb", "-q", "-nx", "-iex", f"add-auto-load-safe-path {image}",
+                                   "-iex", "set debuginfod enabled off",
                                    "-ex", f"target remote {path}", *gdb_words, asked.elf], cwd=system.ROOT).returncode
 
 
@@ -302,7 +308,9 @@ def main():
     parser.add_argument("arguments", nargs=argparse.REMAINDER)
     asked = parser.parse_args()
     asked.elf = os.path.abspath(asked.elf)
-    reason = missing("uefi" if asked.action == "iso" else asked.boot) or (kvm_missing() if asked.accel == "kvm" else None)
+    reason = missing("uefi" if asked.action == "iso" else asked.boot)
+    if not reason and asked.accel == "kvm":
+        reason = kvm_missing()
     if asked.boot != "kernel" and asked.machine == "microvm":
         reason = "microvm has no drive to boot from: use BOOT=kernel, or MACHINE=q35."
     if reason:

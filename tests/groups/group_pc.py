@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # SPDX-FileCopyrightText: The Cloister authors
-"""group_pc.py - platform pc boots: every way in, every machine, every configuration, with and without what a CPU can have.
+"""group_pc.py - platform pc boots: every way in, machine and configuration, with and without what a CPU can have.
 
 Under QEMU's TCG, with one boot under KVM where that works. What faults there is group_pc_faults.py's.
 """
@@ -34,21 +34,24 @@ from pc_common import PINGPONG, boot, folder, has_line, machine
 STATUS_UNUSABLE = 69
 PRIVILEGED_LINES_MAX = 3000
 STORM_CALLS = 1_000_000
-# Little more than the least RAM with which separate comes up and kv waits for clients, without a network device: on q35 the BIOS
-# runs over an image that lies too near to the end of memory.
+# Little more than the least RAM with which separate comes up and kv waits for clients, without a network device: on q35
+# the BIOS runs over an image that lies too near to the end of memory.
 SMALLEST_MIB = {"q35": 4, "microvm": 3}
-CPU_MODELS = ("qemu64", "kvm64", "core2duo", "Nehalem", "Opteron_G1", "max,-smep,-smap,-umip,-pdpe1gb,-fsgsbase,-xsave,-rdrand,-pku")
+CPU_MODELS = ("qemu64", "kvm64", "core2duo", "Nehalem", "Opteron_G1",
+              "max,-smep,-smap,-umip,-pdpe1gb,-fsgsbase,-xsave,-rdrand,-pku")
 
 
 # ---- the image
 
 def headers():
-    """What a PVH or multiboot2 loader checks before it starts an image, from the specifications and not from our sources."""
+    """What a PVH or multiboot2 loader checks before it starts an image, by the specifications, not our sources."""
     with open(os.path.join(folder(PINGPONG), "cloister.elf"), "rb") as file:
         elf = ELFFile(file)
         equal("class and machine", (elf.elfclass, elf["e_machine"], elf["e_type"]), (64, "EM_X86_64", "ET_EXEC"))
-        notes = [note for segment in elf.iter_segments() if segment["p_type"] == "PT_NOTE" for note in segment.iter_notes()]
-        found = [note for note in notes if note["n_name"] == "Xen" and note["n_type"] in (18, "XEN_ELFNOTE_PHYS32_ENTRY")]
+        notes = [note for segment in elf.iter_segments() if segment["p_type"] == "PT_NOTE"
+                 for note in segment.iter_notes()]
+        found = [note for note in notes if note["n_name"] == "Xen"
+                 and note["n_type"] in (18, "XEN_ELFNOTE_PHYS32_ENTRY")]
         check(len(found) == 1, f"{len(found)} notes of name Xen and type 18 among {notes}")
         description = found[0]["n_descdata"] if "n_descdata" in found[0] else found[0]["n_desc"]
         if isinstance(description, str):
@@ -56,7 +59,8 @@ def headers():
         check(len(description) in (4, 8), f"a note with {len(description)} bytes")
         equal("the note's entry", int.from_bytes(description, "little"), elf["e_entry"])
         loads = [segment for segment in elf.iter_segments() if segment["p_type"] == "PT_LOAD"]
-        check(any(s["p_paddr"] <= elf["e_entry"] < s["p_paddr"] + s["p_filesz"] for s in loads), "the entry is in no segment")
+        check(any(s["p_paddr"] <= elf["e_entry"] < s["p_paddr"] + s["p_filesz"] for s in loads),
+              "the entry is in no segment")
         for one in loads:
             check(0x100000 <= one["p_paddr"] and one["p_paddr"] + one["p_memsz"] < 0x800000,
                   f"a segment at {one['p_paddr']:#x}: below 1 MiB, or where UEFI firmware keeps memory")
@@ -76,14 +80,16 @@ def firecracker():
     with open(os.path.join(system.ROOT, "configs", "firecracker.json"), encoding="utf-8") as text:
         data = json.load(text)
     check(data["boot-source"]["kernel_image_path"].endswith("-pc/cloister.elf"), "it boots another image")
-    check(set(data) <= {"boot-source", "drives", "machine-config", "network-interfaces", "entropy"}, f"unknown parts in {sorted(data)}")
+    check(set(data) <= {"boot-source", "drives", "machine-config", "network-interfaces", "entropy"},
+          f"unknown parts in {sorted(data)}")
     equal("CPUs", data["machine-config"]["vcpu_count"], 1)
     check("cpu_template" not in data["machine-config"], "a CPU template hides protection keys")
 
 
 def ring_0_lines():
     where = folder(PINGPONG)
-    folders = sorted(glob.glob(os.path.join(system.out_folder(), "obj", "core-pc-mpk-*", "nucleus")), key=os.path.getmtime)
+    folders = sorted(glob.glob(os.path.join(system.out_folder(), "obj", "core-pc-mpk-*", "nucleus")),
+                     key=os.path.getmtime)
     check(where and folders, "no objects of the nucleus")
     code, everything = privileged.lines(folders[-1])
     check(1000 < code < min(everything, PRIVILEGED_LINES_MAX), f"{code} lines of code, {everything} with comments")
@@ -102,7 +108,8 @@ def without_keys():
     status, lines = boot(folder(PINGPONG), ["exit=thread"], cpu_model="qemu64")
     equal("exit status", status, STATUS_UNUSABLE)
     sentence = [line for line in lines if line.startswith("cloister: ")]
-    check(len(sentence) == 1 and all(word in sentence[0] for word in ("PKU", "ACCEL=tcg", "PLATFORM=host", "newer CPU")), common.tail(lines))
+    words = ("PKU", "ACCEL=tcg", "PLATFORM=host", "newer CPU")
+    check(len(sentence) == 1 and all(word in sentence[0] for word in words), common.tail(lines))
 
 
 def without_long_mode(model):
@@ -139,7 +146,8 @@ def outside(name, options=()):
         running.wait_ready(60)
         found = running.statistics(30)
         check(found["tsc_khz"] > 100000 and found["crossings"], f"{found}")
-        check(("monitor", "nucleus_console_write") in found["crossings"], f"the monitor's system calls are not counted: {found}")
+        check(("monitor", "nucleus_console_write") in found["crossings"],
+              f"the monitor's system calls are not counted: {found}")
         equal("exit status", running.stop(20), 0)
 
 
@@ -162,7 +170,8 @@ def soft_off(name):
 
 def reset():
     """Without ACPI a reset is the end; QEMU is told not to start again."""
-    with machine(folder(PINGPONG), ["exit=thread"], machine="microvm,acpi=off", has_exit_device=False, options=["-no-reboot"]) as running:
+    with machine(folder(PINGPONG), ["exit=thread"], machine="microvm,acpi=off", has_exit_device=False,
+                 options=["-no-reboot"]) as running:
         equal("QEMU's exit status", running.wait_exit(60), 0)
         check("cloister: stopped with status 0" in running.console(), common.tail(running.console()))
 
@@ -205,7 +214,8 @@ def bus_masters(running):
     """Names of the PCI devices that may write memory."""
     text = running.ask({"execute": "human-monitor-command", "arguments": {"command-line": "info mtree"}})
     spaces = [space.splitlines() for space in re.split(r"^address-space: ", text, flags=re.M)[1:]]
-    return {lines[0].strip() for lines in spaces if any("alias bus master" in line and "disabled" not in line for line in lines)}
+    return {lines[0].strip() for lines in spaces
+            if any("alias bus master" in line and "disabled" not in line for line in lines)}
 
 
 def silence():
@@ -233,7 +243,7 @@ def other_cpus():
 
 
 def clocks(rate, wall, **options):
-    """Where the clocks come from on this machine, and that the wall clock is ours: to the second, and one for the boot."""
+    """Where the clocks come from on this machine, and that the wall clock is ours, to a second or two."""
     status, lines = boot(folder(PINGPONG, none=True), ["exit=thread", "machine=list"], **options)
     equal("exit status", status, 0)
     found = [dict(word.split("=") for word in line.split()[2:]) for line in lines if line.startswith("MACHINE clock")]
@@ -245,8 +255,9 @@ def clocks(rate, wall, **options):
 
 
 def contract(none):
-    """What the public headers promise, as on host; only the console's input never ends, so that a word is typed instead."""
-    with machine(folder("tests/configs/contract_defconfig", none), ["exit=thread", "typed=1"], stdin=subprocess.PIPE) as running:
+    """What the public headers promise, as on host; only the console's input never ends, so a word is typed instead."""
+    with machine(folder("tests/configs/contract_defconfig", none), ["exit=thread", "typed=1"],
+                 stdin=subprocess.PIPE) as running:
         running.wait_for("ok reading too much is refused", 120)
         time.sleep(0.3)   # it waits now, so that the interrupt has to wake it
         running.process.stdin.write(b"hello")
@@ -271,13 +282,15 @@ def steps():
         check(found, f"no result line for {kind}\n{common.tail(lines)}")
         switches, result, expected = map(int, found.groups())
         equal(f"result of the stepped {kind} gate", result, expected)
-        check(expected >= 0 and switches >= group_step.LEAST_SWITCHES, f"{kind}: only {switches} thread switches, result {expected}")
+        check(expected >= 0 and switches >= group_step.LEAST_SWITCHES,
+              f"{kind}: only {switches} thread switches, result {expected}")
     check("STEP end errors=0" in lines, common.tail(lines))
     equal("exit status", status, 0)
 
 
 def storm():
-    status, lines = boot(folder("tests/configs/storm_defconfig"), ["exit=thread", f"calls={STORM_CALLS}"], machine="microvm")
+    status, lines = boot(folder("tests/configs/storm_defconfig"), ["exit=thread", f"calls={STORM_CALLS}"],
+                         machine="microvm")
     values = [dict(word.split("=") for word in line.split()[1:]) for line in lines if line.startswith("STORM")]
     check(len(values) == 1, common.tail(lines))
     equal("errors", values[0]["errors"], "0")
@@ -290,8 +303,10 @@ def storm():
 
 def debugger():
     elf = os.path.join(folder(PINGPONG), "cloister.elf")
-    done = subprocess.run(["/usr/bin/python3", "-B", os.path.join(system.ROOT, "scripts", "pc.py"), "debug", elf, "exit=thread", "--gdb",
-                           "-batch", "-ex", "hbreak pong_add__impl", "-ex", "continue", "-ex", "ck-pkru", "-ex", "ck-domains", "-ex", "ck-gates pong_add"],
+    done = subprocess.run(["/usr/bin/python3", "-B", os.path.join(system.ROOT, "scripts", "pc.py"), "debug", elf,
+                           "exit=thread", "--gdb",
+                           "-batch", "-ex", "hbreak pong_add__impl", "-ex", "continue", "-ex", "ck-pkru", "-ex",
+                           "ck-domains", "-ex", "ck-gates pong_add"],
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
     text = done.stdout
     for wanted in ("tests/components/pong/pong.c", "the rights of domain pong", ">  ", "pong_add  full  1"):
@@ -305,7 +320,8 @@ class Terminal:
         self.text = b""
         self.keyboard, screen = os.openpty()
         self.before = termios.tcgetattr(self.keyboard)
-        self.process = subprocess.Popen(["setsid", "--ctty", "--wait", *command], stdin=screen, stdout=screen, stderr=screen)
+        self.process = subprocess.Popen(["setsid", "--ctty", "--wait", *command], stdin=screen, stdout=screen,
+                                        stderr=screen)
         self.screen = screen
 
     def until(self, pattern, timeout=60):
@@ -327,7 +343,7 @@ class Terminal:
 
 
 def person():
-    """make run: `reboot` in the shell starts the same image again, Ctrl-C ends it, the terminal is as it was, the port free."""
+    """make run: `reboot` in the shell starts it again, Ctrl-C ends it, the terminal is as it was, the port free."""
     port = network.free_port()
     seat = Terminal([sys.executable, "-B", os.path.join(system.ROOT, "scripts", "pc.py"), "run", "--port", str(port),
                      os.path.join(folder("separate"), "cloister.elf")])
@@ -345,7 +361,7 @@ def person():
 
 
 def kvm(model=None):
-    """Backend none, since keys under KVM need a host CPU with PKU that passes it on; microvm, since it boots soonest."""
+    """Backend none, since keys under KVM need a CPU with PKU, passed on; microvm, since it boots soonest."""
     calls(none=True, machine="microvm", accel="kvm", cpu_model=model)
 
 
@@ -355,22 +371,26 @@ def cases():
     yield ktap.Case("headers: PVH note and multiboot2, no multiboot1", headers)
     yield ktap.Case("firecracker.json", firecracker)
     yield ktap.Case(f"ring 0 has fewer than {PRIVILEGED_LINES_MAX} lines of code", ring_0_lines)
-    for name in sorted(os.path.basename(path).removesuffix("_defconfig") for path in glob.glob(os.path.join(system.ROOT, "configs", "*_defconfig"))):
+    for name in sorted(os.path.basename(path).removesuffix("_defconfig")
+                       for path in glob.glob(os.path.join(system.ROOT, "configs", "*_defconfig"))):
         yield ktap.Case(f"{name}: comes up and ends", lambda name=name: comes_up(name, machine="microvm"), kernel)
     for name in ("q35", "pc", "microvm", "microvm,acpi=off", "microvm,pit=off,pic=off"):
         yield ktap.Case(f"-kernel on {name}", lambda name=name: calls(machine=name), kernel)
     for name in ("q35", "pc"):
-        yield ktap.Case(f"GRUB from an ISO image on BIOS, {name}", lambda name=name: calls(machine=name, boot="iso"), skip["iso"])
+        yield ktap.Case(f"GRUB from an ISO image on BIOS, {name}", lambda name=name: calls(machine=name, boot="iso"),
+                        skip["iso"])
     yield ktap.Case("GRUB from an ISO image on UEFI, q35", lambda: calls(boot="uefi"), skip["uefi"])
     for model in CPU_MODELS:
         yield ktap.Case(f"backend none, -cpu {model}", lambda model=model: calls(none=True, cpu_model=model), kernel)
     yield ktap.Case("backend mpk on a CPU without keys is refused in one sentence", without_keys, kernel)
     for model in ("qemu32", "max,-lm", "max,-nx"):
-        yield ktap.Case(f"-cpu {model} is refused in one sentence", lambda model=model: without_long_mode(model), kernel)
+        yield ktap.Case(f"-cpu {model} is refused in one sentence", lambda model=model: without_long_mode(model),
+                        kernel)
     yield ktap.Case("no clock at all is refused in one sentence", no_clock, kernel)
     yield ktap.Case("64 MiB of RAM", lambda: comes_up("separate", memory_mib=64), kernel)
     for name, size in SMALLEST_MIB.items():
-        yield ktap.Case(f"{size} MiB of RAM on {name}", lambda name=name, size=size: comes_up("separate", machine=name, memory_mib=size), kernel)
+        yield ktap.Case(f"{size} MiB of RAM on {name}", 
+                        lambda name=name, size=size: comes_up("separate", machine=name, memory_mib=size), kernel)
     yield ktap.Case("6 GiB of RAM", large, kernel)
     yield ktap.Case("too little RAM is said", too_small, kernel)
     for name in ("q35", "pc", "microvm"):
@@ -381,16 +401,20 @@ def cases():
     yield ktap.Case("microvm without ACPI: ends by reset", reset, kernel)
     yield ktap.Case("idle costs nothing", idle, kernel)
     yield ktap.Case("virtio devices on PCI, behind a bridge too", lambda: devices("q35", [
-        "-device", "virtio-rng-pci,disable-legacy=on", "-device", "pcie-root-port,id=below,slot=1", "-device", "virtio-rng-pci,bus=below"],
+        "-device", "virtio-rng-pci,disable-legacy=on", "-device", "pcie-root-port,id=below,slot=1", "-device",
+        "virtio-rng-pci,bus=below"],
         [("transport=pci", "type=4"), ("transport=pci", "type=4")]), kernel)
     yield ktap.Case("devices that firmware left running are silenced", silence, skip["iso"])
     yield ktap.Case("of four CPUs one runs", other_cpus, kernel)
     for name in ("microvm", "microvm,acpi=off"):
         yield ktap.Case(f"virtio devices on MMIO, {name}", lambda name=name: devices(name, [
-            "-global", "virtio-mmio.force-legacy=false", "-device", "virtio-rng-device"], [("transport=mmio", "type=4", "version=2")]), kernel)
+            "-global", "virtio-mmio.force-legacy=false", "-device", "virtio-rng-device"],
+            [("transport=mmio", "type=4", "version=2")]), kernel)
     for options, rate, wall in (({}, ["acpi"], ["rtc"]), ({"machine": "microvm"}, ["pit"], ["rtc"]),
-                                ({"machine": "microvm,pit=off"}, ["rtc"], ["rtc"]), ({"machine": "microvm,rtc=off"}, ["pit"], ["none"])):
-        yield ktap.Case(f"clocks of {options.get('machine', 'q35')}", lambda options=options, rate=rate, wall=wall: clocks(rate, wall, **options), kernel)
+                                ({"machine": "microvm,pit=off"}, ["rtc"], ["rtc"]),
+                                ({"machine": "microvm,rtc=off"}, ["pit"], ["none"])):
+        yield ktap.Case(f"clocks of {options.get('machine', 'q35')}", 
+                        lambda options=options, rate=rate, wall=wall: clocks(rate, wall, **options), kernel)
     yield ktap.Case("contract on keys", lambda: contract(False), kernel)
     yield ktap.Case("contract as function calls", lambda: contract(True), kernel)
     yield ktap.Case("every gate kind in single steps", steps, kernel)
@@ -400,4 +424,6 @@ def cases():
     for model in ("host,+x2apic", "host,-x2apic"):
         yield ktap.Case(f"KVM: -cpu {model}", lambda model=model: kvm(model), kernel or pc.kvm_missing())
     yield ktap.Case("KVM: boots", kvm, kernel or pc.kvm_missing())
-    yield ktap.Case("KVM: clocks", lambda: clocks(["cpu", "hypervisor", "kvm"], ["kvm", "rtc"], machine="microvm", accel="kvm"), kernel or pc.kvm_missing())
+    yield ktap.Case("KVM: clocks", 
+                    lambda: clocks(["cpu", "hypervisor", "kvm"], ["kvm", "rtc"], machine="microvm", accel="kvm"),
+                    kernel or pc.kvm_missing())

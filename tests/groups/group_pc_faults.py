@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # SPDX-FileCopyrightText: The Cloister authors
-"""group_pc_faults.py - on bare x86-64: what a domain must not do is a fault with the whole record, and the end of memory is a panic.
+"""group_pc_faults.py - on bare x86-64: what a domain must not do is a fault, and the end of memory is a panic.
 
-The accesses are group_forbidden's, the kinds of fault those of lib/probe.c; what only ring 0 may do is tests/components/privileged.
+The accesses are group_forbidden's, the kinds of fault those of lib/probe.c, what only ring 0 may do those of
+tests/components/privileged.
 The control is the image on backend none, where the same write succeeds and nobody notices.
 """
 import os
@@ -22,8 +23,8 @@ STATUS_FAULT, STATUS_PANIC = 1, 70
 PROTECTION, ILLEGAL, TRAP, CALL = "protection", "illegal-instruction", "trap", "system-call"
 # QEMU 7.2 refuses IRETQ of CPL 3 while SMAP is on, as a page fault (its own bug).
 NO_SMAP = "max,-smap"
-# tests/components/privileged/privileged.c, in its order, and what CPUs say: TCG calls int1 and sysenter illegal, an Intel CPU
-# does not; that again calls xsetbv illegal, since OSXSAVE is off. Then the CPU model, if it matters.
+# tests/components/privileged/privileged.c, in its order, and what CPUs say: TCG calls int1 and sysenter illegal, an
+# Intel CPU does not; that again calls xsetbv illegal, since OSXSAVE is off. Then the CPU model, if it matters.
 PRIVILEGED = [
     ("cli", PROTECTION), ("hlt", PROTECTION), ("out", PROTECTION), ("in", PROTECTION), ("rdmsr", PROTECTION),
     ("wrmsr", PROTECTION), ("mov from cr3", PROTECTION), ("mov to cr4", PROTECTION), ("lgdt", PROTECTION),
@@ -62,14 +63,16 @@ def probe(where, culprit, address, kind):
 def refused(where, culprit, owner, key, what, address, kind):
     status, lines = probe(where, culprit, address, kind[0])
     check(records(lines), f"no fault record; status {status}\n{common.tail(lines)}")
-    equal("fault record", records(lines), [f"FAULTREC domain={culprit} gen=1 kind={kind} address={address:#x} key={key} owner={owner} "
+    equal("fault record", records(lines),
+          [f"FAULTREC domain={culprit} gen=1 kind={kind} address={address:#x} key={key} owner={owner} "
                                            f"object='{what}' thread=0 gate=probe_{culprit} caller=monitor"])
     equal("exit status", status, STATUS_FAULT)
 
 
 def unnoticed(where, address):
     status, lines = probe(where, "system", address, "w")
-    check(any(line.startswith("PROBE ok") for line in lines) and not records(lines), f"status {status}\n{common.tail(lines)}")
+    check(any(line.startswith("PROBE ok") for line in lines) and not records(lines),
+          f"status {status}\n{common.tail(lines)}")
     equal("exit status", status, 0)
 
 
@@ -85,14 +88,15 @@ def kind_of_fault(where, kind, wanted, address=0):
 def try_privileged(number, model=None):
     where = folder("tests/configs/privileged_defconfig")
     at, stack = (audit.symbol(where, name) for name in ("nucleus_syscall_site", "nucleus_stack_top"))
-    return boot(where, ["exit=thread", f"try={number}", f"at={at:#x}", f"stack={stack:#x}"], machine=MACHINE, cpu_model=model)
+    return boot(where, ["exit=thread", f"try={number}", f"at={at:#x}", f"stack={stack:#x}"], machine=MACHINE,
+                cpu_model=model)
 
 
 def privileged(number, wanted, model=None):
     status, lines = try_privileged(number, model)
     kinds = (wanted,) if isinstance(wanted, str) else wanted
-    possible = [[f"FAULTREC domain=privileged gen=1 kind={kind} address=0x0 key=0 owner=privileged object='instruction' thread=1 "
-                 "gate=privileged_run caller=monitor"] for kind in kinds]
+    possible = [[f"FAULTREC domain=privileged gen=1 kind={kind} address=0x0 key=0 owner=privileged "
+                 "object='instruction' thread=1 gate=privileged_run caller=monitor"] for kind in kinds]
     check(records(lines) in possible, f"not one fault of kind {' or '.join(kinds)}\n{common.tail(lines)}")
     equal("exit status", status, STATUS_FAULT)
 
@@ -109,13 +113,15 @@ def forbidden_write():
     pong = audit.domain(folder(PINGPONG), "pong")
     address = audit.symbol(folder(PINGPONG), "calls")  # pong.c's counter
     check(pong["data_start"] <= address < pong["data_start"] + pong["data_bytes"], f"{address:#x} is not pong's data")
-    equal("fault record", records(lines), [f"FAULTREC domain=ping gen=1 kind=write address={address:#x} key={pong['pkey']} "
+    equal("fault record", records(lines),
+          [f"FAULTREC domain=ping gen=1 kind=write address={address:#x} key={pong['pkey']} "
                                            "owner=pong object='data' thread=1 gate=ping_main caller=monitor"])
     equal("exit status", status, STATUS_FAULT)
 
 
 def eat(mebibytes, memory_mib, none=False):
-    return boot(folder("tests/configs/eater_defconfig", none), ["exit=thread", f"eat={mebibytes << 20}"], machine=MACHINE, memory_mib=memory_mib)
+    return boot(folder("tests/configs/eater_defconfig", none), ["exit=thread", f"eat={mebibytes << 20}"],
+                machine=MACHINE, memory_mib=memory_mib)
 
 
 def enough_memory():
@@ -130,13 +136,16 @@ def out_of_memory():
     equal("exit status", status, STATUS_PANIC)
     panics = [number for number, line in enumerate(lines) if line.startswith("PANIC nucleus: out of memory")]
     check(len(panics) == 1, common.tail(lines))
-    found = [re.fullmatch(r"  at (\S+?)(?:\+0x[0-9a-f]+)?( \S+| from \S+|)(?: from \S+)? \[(\w+)\]", line) for line in lines[panics[0] + 1:]]
+    found = [re.fullmatch(r"  at (\S+?)(?:\+0x[0-9a-f]+)?( \S+| from \S+|)(?: from \S+)? \[(\w+)\]", line)
+             for line in lines[panics[0] + 1:]]
     check(all(found), common.tail(lines))
     frames = [(match[1], match[3]) for match in found]
-    for wanted in (("frame_take", "nucleus"), ("trap", "nucleus"), ("eat_pages", "eater"), ("gate", "eater"), ("hungry_run", "hungry"),
+    for wanted in (("frame_take", "nucleus"), ("trap", "nucleus"), ("eat_pages", "eater"), ("gate", "eater"),
+                   ("hungry_run", "hungry"),
                    ("gate", "hungry"), ("monitor_upcall_body", "monitor")):
         check(wanted in frames, f"no frame {wanted}\n{common.tail(lines)}")
-    order = [frames.index(wanted) for wanted in (("frame_take", "nucleus"), ("eat_pages", "eater"), ("hungry_run", "hungry"), ("monitor_upcall_body", "monitor"))]
+    order = [frames.index(wanted) for wanted in (("frame_take", "nucleus"), ("eat_pages", "eater"),
+                                                 ("hungry_run", "hungry"), ("monitor_upcall_body", "monitor"))]
     equal("order of the frames", order, sorted(order))
     places = [line for line in lines if "tests/components/eater/eater.c:" in line]
     check(places, f"no line of eater.c\n{common.tail(lines)}")
@@ -155,7 +164,8 @@ def cases():
                         lambda values=(culprit, owner, key, what, address, kind): refused(where, *values), skip)
     nucleus = audit.symbol(where, "nucleus_main")
     for name, kind, wanted, address in (
-            ("illegal instruction", "i", "illegal-instruction", 0), ("division by zero", "d", "divide", 0), ("breakpoint", "t", "trap", 0),
+            ("illegal instruction", "i", "illegal-instruction", 0), ("division by zero", "d", "divide", 0),
+            ("breakpoint", "t", "trap", 0),
             ("address that is not canonical", "p", "protection", 0), ("stack overflow", "s", "write", 0),
             ("stack pointer of zero", "z", "write", 0), ("jump to zero", "j", "execute", 0),
             ("read of ring 0's code", "r", "read", nucleus), ("jump into ring 0's code", "x", "execute", nucleus),
@@ -166,7 +176,8 @@ def cases():
     for number, (name, *values) in enumerate(PRIVILEGED):
         yield ktap.Case(f"privileged: {name}", lambda values=(number, *values): privileged(*values), skip)
     for number in UMIP:
-        yield ktap.Case(f"control: {PRIVILEGED[number][0]} on a CPU without UMIP", lambda number=number: without_umip(number), skip)
+        yield ktap.Case(f"control: {PRIVILEGED[number][0]} on a CPU without UMIP",
+                        lambda number=number: without_umip(number), skip)
     plain = probe_image(none=True)
     yield ktap.Case("control: on backend none nobody notices a write of the owner table",
                     lambda: unnoticed(plain, group_forbidden.OWNER_TABLE_BASE), skip)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # SPDX-FileCopyrightText: The Cloister authors
-"""group_pc_net.py - the network of platform pc: real Redis clients against `separate`, over virtio on PCI and MMIO, under TCG.
+"""group_pc_net.py - the network of platform pc: Redis clients against `separate`, over virtio on PCI and MMIO.
 
-What it says about speed is nothing: TCG emulates. Crossings are counted, and that an idle system sleeps. And attack A28: a network driver
-that was taken over, with a control that shows the escape.
+What it says about speed is nothing: TCG emulates. Crossings are counted, and that an idle system sleeps. And
+attack A28: a network driver that was taken over, with a control that shows the escape.
 """
 import hashlib
 import json
@@ -56,13 +56,15 @@ def talk(running):
     equal("SET", running.redis("SET", "a", "1"), "OK")
     equal("INCR", running.redis("INCR", "a"), "2")
     big = "".join(chr(33 + i * i % 90) for i in range(BIG_BYTES))
-    done = running.command(["redis-cli", "-h", running.address, "-p", str(running.port), "-x", "SET", "big"], data=big.encode())
+    done = running.command(["redis-cli", "-h", running.address, "-p", str(running.port), "-x", "SET", "big"],
+                           data=big.encode())
     equal("SET big", done.stdout.strip(), b"OK")
     check(running.redis("GET", "big") == big, f"a value of {BIG_BYTES} bytes came back as another one")
 
 
 def benchmark(running, *words):
-    done = running.command(["redis-benchmark", "-h", running.address, "-p", str(running.port), "-t", "get,set", "-q", *words],
+    done = running.command(["redis-benchmark", "-h", running.address, "-p", str(running.port), "-t", "get,set", "-q",
+                            *words],
                            timeout=120)
     text = done.stdout + done.stderr
     found = re.findall(r"^(SET|GET): [\d.]+ requests per second", text.replace("\r", "\n"), re.M)
@@ -87,7 +89,8 @@ def clients(kind):
         benchmark(running, "-n", "200", "-c", str(min(20, most or 20)), "-d", "100000")   # full queues, both ways
         equal("PING after that", running.redis("PING"), "PONG")
         equal("exit status", running.stop(), 0)
-    # Each request is a frame in and a frame out, and acknowledgements. Ring 0 is asked once per batch sent, and hardly ever to receive.
+    # Each request is a frame in and a frame out, and acknowledgements. Ring 0 is asked once per batch sent, and hardly
+    # ever to receive.
     each = (after - before) / (2 * requests)
     check(each < 2, f"{each:.2f} submissions per request")
     return f"{each:.2f} submissions to the device per request"
@@ -108,7 +111,8 @@ def offloads(kind):
         big = b"0123456789abcdef" * (BULK_BYTES // 16)
         cli = ["redis-cli", "-h", running.address, "-p", str(running.port)]
         equal("SET bulk", running.command([*cli, "-x", "SET", "bulk"], data=big).stdout.strip(), b"OK")
-        check(running.command([*cli, "GET", "bulk"], data=b"").stdout.strip() == big, "the bulk came back as something else")
+        check(running.command([*cli, "GET", "bulk"], data=b"").stdout.strip() == big,
+              "the bulk came back as something else")
         after = tap_counters(running)
     each = [(now[0] - then[0]) / (now[1] - then[1]) for then, now in zip(before, after)]
     # A frame without offloads has at most 1514 bytes, and acknowledgements are in the mean.
@@ -132,7 +136,7 @@ def in_too_little(kind):
 
 
 def on_kvm(kind):
-    """Interrupts find ring 0's idle loop, on whichever stack it is: once they overwrote it there (KVM without SYSCALL)."""
+    """Interrupts find ring 0's idle loop, on whichever stack it is: once they overwrote it (KVM without SYSCALL)."""
     with serving(kind, config="monolith", accel="kvm") as running:
         wait_serving(running)
         talk(running)
@@ -219,7 +223,8 @@ def faults(attempt, address, owner="hostile", what="device window", kind="q35", 
     status, lines = hostile(attempt, kind, register=register)
     records = [line for line in lines if line.startswith("FAULTREC")]
     key = audit.domain(common.image(HOSTILE, platform="pc"), "hostile")["pkey"] if owner == "hostile" else 0
-    equal("fault records", records, [f"FAULTREC domain=hostile gen=1 kind=write address={address:#x} key={key} owner={owner} "
+    equal("fault records", records,
+          [f"FAULTREC domain=hostile gen=1 kind=write address={address:#x} key={key} owner={owner} "
                                      f"object='{what}' thread=1 gate=hostile_main caller=monitor"])
     equal("exit status", status, 1)
 
@@ -261,8 +266,10 @@ ATTEMPTS = [   # (name, function)
     ("writes behind its window", lambda: faults(4, page(4 + 256))),
     ("writes registers, where ring 0 and where the bus has them", registers),
     ("an index beyond the table is a device error", lambda: survives(7, ["Guest says index 300", "canaries intact"])),
-    ("more buffers than there are is a device error", lambda: survives(8, ["Guest moved used index", "canaries intact"])),
-    ("one buffer many times harms that buffer only", lambda: survives(9, [r"device used [1-9]\d* buffers; canaries intact"])),
+    ("more buffers than there are is a device error",
+     lambda: survives(8, ["Guest moved used index", "canaries intact"])),
+    ("one buffer many times harms that buffer only",
+     lambda: survives(9, [r"device used [1-9]\d* buffers; canaries intact"])),
     ("no indirect descriptors", lambda: survives(10, ["no indirect"])),
     ("submits what is not its own", lambda: survives(11, ["refused"])),
     ("writes the descriptor of its source of entropy", lambda: faults(12, SOURCE)),
@@ -281,16 +288,20 @@ ATTEMPTS = [   # (name, function)
 def cases():
     skip = pc.missing()
     for config in CONFIGS:
-        yield ktap.Case(f"{config}: serves, from the objects of host", lambda config=config: configuration(config), skip)
+        yield ktap.Case(f"{config}: serves, from the objects of host", lambda config=config: configuration(config),
+                        skip)
     for kind in ("q35", "microvm"):
         yield ktap.Case(f"{kind}: redis-cli and redis-benchmark", lambda kind=kind: clients(kind), skip)
         yield ktap.Case(f"{kind}: idle means asleep", lambda kind=kind: idle(kind), skip)
-        yield ktap.Case(f"{kind}: checksums and segments are the device's, through a TAP", lambda kind=kind: offloads(kind),
+        yield ktap.Case(f"{kind}: checksums and segments are the device's, through a TAP",
+                        lambda kind=kind: offloads(kind),
                         skip or common.skip_of(False))
-        yield ktap.Case(f"{kind}: the same under KVM, without keys", lambda kind=kind: on_kvm(kind), skip or pc.kvm_missing())
+        yield ktap.Case(f"{kind}: the same under KVM, without keys", lambda kind=kind: on_kvm(kind),
+                        skip or pc.kvm_missing())
     for kind in ("q35", "microvm"):
         for mib in (64, SERVING_MIB):
-            yield ktap.Case(f"{kind}: redis-cli with {mib} MiB of RAM", lambda kind=kind, mib=mib: in_memory(kind, mib), skip)
+            yield ktap.Case(f"{kind}: redis-cli with {mib} MiB of RAM", lambda kind=kind, mib=mib: in_memory(kind, mib),
+                            skip)
         yield ktap.Case(f"{kind}: one MiB less than the least is said", lambda kind=kind: in_too_little(kind), skip)
     yield ktap.Case("no network device, no network", without_device, skip)
     yield ktap.Case("a taken port is said", taken_port, skip)

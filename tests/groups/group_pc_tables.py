@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # SPDX-FileCopyrightText: The Cloister authors
-"""group_pc_tables.py - what CPL 3 can reach on bare x86-64, read from outside: memory and registers of a machine that serves.
+"""group_pc_tables.py - what CPL 3 can reach on bare x86-64, read from outside a machine that serves.
 
-QEMU stands still and hands out its memory; page tables, interrupt gates, segments and the task state are walked here, by nothing of
-ours. Each rule has a control: the same memory with one bit turned, in which the rule must find a breach.
+QEMU stands still and hands out its memory; page tables, interrupt gates, segments and the task state are walked here,
+by nothing of ours. Each rule has a control: the same memory with one bit turned, in which the rule must find a breach.
 """
 import os
 import re
@@ -60,7 +60,8 @@ class Image:
         self.text = [self.area("text", row["name"]) for row in rows]
         self.text.append((self.symbols["gates_start"], self.symbols["gates_end"]))
         devices = audit.load(folder)["devices"]
-        self.window_key, self.entropy_key = (audit.domain(folder, devices[name])["pkey"] for name in ("net0", "entropy"))
+        self.window_key, self.entropy_key = (audit.domain(folder, devices[name])["pkey"]
+                                             for name in ("net0", "entropy"))
         self.data = [(PUBLIC_BASE, OWNER_TABLE_BASE, PKEY_PUBLIC),
                      (OWNER_TABLE_BASE, OWNER_TABLE_BASE + ARENA_BYTES // 256 * 8 + ARENA_BYTES // 65536, PKEY_PUBLIC),
                      (ARENA_BASE, ARENA_BASE + ARENA_BYTES, PKEY_ARENA)]
@@ -70,7 +71,8 @@ class Image:
             stacks = STACKS_BASE + row["id"] * STACK_AREA_BYTES
             heap = HEAPS_BASE + row["id"] * HEAP_AREA_BYTES
             self.data += [(*self.area(kind, row["name"]), row["pkey"]) for kind in ("data", "persist")]
-            self.data += [(stacks, stacks + STACK_AREA_BYTES, row["pkey"]), (heap, heap + row["heap_kib"] * 1024, row["pkey"])]
+            self.data += [(stacks, stacks + STACK_AREA_BYTES, row["pkey"]),
+                          (heap, heap + row["heap_kib"] * 1024, row["pkey"])]
 
     def area(self, kind, name):
         start = self.symbols[f"image_{kind}_{name}"]
@@ -92,7 +94,7 @@ class Stopped:
         return struct.unpack_from("<Q", self.memory, at)[0]
 
     def leaves(self):
-        """(address, physical, bytes, flags, where the entry stands) of all that is mapped, rights of the upper levels included."""
+        """(address, physical, bytes, flags, where the entry stands) of all that is mapped, with the rights of all levels."""
         def walk(table, shift, base, upper):
             for index in range(512):
                 at = table + 8 * index
@@ -129,22 +131,27 @@ def rule_pages(machine, image):
         executable.update(frames if not flags & NX else ())
         if not flags & USER:
             continue
-        need(size == PAGE and physical not in users, f"{physical:#x} is mapped at {users.get(physical, 0):#x} and at {address:#x}")
+        need(size == PAGE and physical not in users,
+             f"{physical:#x} is mapped at {users.get(physical, 0):#x} and at {address:#x}")
         users[physical] = address
         if WINDOW <= address < WINDOW + WINDOW_PAGES * PAGE:
             windows += bool(flags & WRITE)
             need(flags & NX and key == image.window_key, f"{address:#x}, in the device's window, has key {key}")
-            need(not flags & WRITE or (address - WINDOW) // PAGE == WINDOW_BUFFERS - 1, f"{address:#x} in the window is writable")
+            need(not flags & WRITE or (address - WINDOW) // PAGE == WINDOW_BUFFERS - 1,
+                 f"{address:#x} in the window is writable")
         elif address == ENTROPY_WINDOW:
             entropy = True
-            need(flags & NX and not flags & WRITE and key == image.entropy_key, f"{address:#x}, the source of entropy's window")
+            need(flags & NX and not flags & WRITE and key == image.entropy_key,
+                 f"{address:#x}, the source of entropy's window")
         elif not flags & NX:
-            need(key == 0 and any(start <= address < end for start, end in image.text), f"{address:#x} is executable, with key {key}")
+            need(key == 0 and any(start <= address < end for start, end in image.text),
+                 f"{address:#x} is executable, with key {key}")
         elif flags & WRITE:
             need(key and key == key_of(image.data, address), f"{address:#x} is writable, with key {key}")
         else:
             need(key and key == key_of(image.constants, address), f"{address:#x} is readable, with key {key}")
-    need(not writable & executable, f"text that is writable elsewhere: {[hex(frame) for frame in writable & executable][:3]}")
+    need(not writable & executable,
+         f"text that is writable elsewhere: {[hex(frame) for frame in writable & executable][:3]}")
     need(not machine.tables & set(users), "a page table is in reach of CPL 3")
     check(len(users) > 200 and windows == 1 and entropy,
           f"only {len(users)} pages, {windows} writable ones in the window: nothing was tested")
@@ -159,7 +166,8 @@ def rule_gates(machine, image):
     table = machine.at(base, limit + 1)
     for vector in range(VECTORS):
         low, selector, stack, kind, middle, high, _ = struct.unpack_from("<HHBBHII", table, vector * 16)
-        need(kind == (0xEE if vector == VECTOR_BREAKPOINT else 0x8E), f"the gate of vector {vector} is of kind {kind:#x}")
+        need(kind == (0xEE if vector == VECTOR_BREAKPOINT else 0x8E),
+             f"the gate of vector {vector} is of kind {kind:#x}")
         need(selector == CODE and start <= (high << 32 | middle << 16 | low) < end, f"vector {vector} leads elsewhere")
         need(bool(stack) == (vector < 32), f"vector {vector} has stack {stack}")
 
@@ -173,7 +181,8 @@ def rule_segments(machine, image):
         need(not access & 0x80 or access & 0x10, f"descriptor {index} is a gate")
         need(access & 0x98 != 0x98 or entry >> 53 & 3 == 1, f"descriptor {index} is 32-bit code")
         need(access & 0x9C != 0x9C, f"descriptor {index} is conforming code")
-    need(len(table) == TASK // 8 + 2 and table[TASK // 8] >> 40 & 0xFF in (0x89, 0x8B), "more descriptors than that of the task state")
+    need(len(table) == TASK // 8 + 2 and table[TASK // 8] >> 40 & 0xFF in (0x89, 0x8B),
+         "more descriptors than that of the task state")
     state, size = machine.registers["TR"]
     need(struct.unpack_from("<H", machine.at(state, 104), 102)[0] > size, "the I/O bitmap is within the task state")
     need(machine.registers["LDT"][0] == 0, "there is a local descriptor table")
@@ -182,7 +191,8 @@ def rule_segments(machine, image):
 def rule_registers(machine, image):
     for name, wanted in (("CR0", CR0), ("CR4", CR4), ("EFER", EFER)):
         expected = sum(1 << bit for bit in wanted.values())
-        need(machine.registers[name] == expected, f"{name} is {machine.registers[name]:#x}, not {expected:#x} ({' '.join(wanted)})")
+        need(machine.registers[name] == expected,
+             f"{name} is {machine.registers[name]:#x}, not {expected:#x} ({' '.join(wanted)})")
     need(machine.registers["DR7"] & 0xFF == 0, "a breakpoint of the debug registers is armed")
 
 
@@ -196,17 +206,20 @@ def read(kind, folder=None):
         group_pc_net.wait_serving(running)
         group_pc_net.talk(running)
         path = os.path.join(running.folder, "memory")
-        running.ask({"execute": "stop"}, {"execute": "pmemsave", "arguments": {"val": 0, "size": MEMORY_MIB << 20, "filename": path}})
+        running.ask({"execute": "stop"},
+                    {"execute": "pmemsave", "arguments": {"val": 0, "size": MEMORY_MIB << 20, "filename": path}})
         text = running.ask({"execute": "human-monitor-command", "arguments": {"command-line": "info registers"}})
         with open(path, "rb") as data:
             memory = data.read()
     registers = {name: int(value, 16) for name, value in re.findall(r"\b(CR[034]|EFER|DR7)=([0-9a-f]+)", text)}
-    for name, base, limit in re.findall(r"^(GDT|IDT|TR|LDT) *=(?:[0-9a-f]{4})? *([0-9a-f]{16}) ([0-9a-f]{8})", text, re.M):
+    for name, base, limit in re.findall(r"^(GDT|IDT|TR|LDT) *=(?:[0-9a-f]{4})? *([0-9a-f]{16}) ([0-9a-f]{8})", text,
+                                        re.M):
         registers[name] = int(base, 16), int(limit, 16)
     return Stopped(memory, registers), Image(folder)
 
 
-RULES = {"pages": rule_pages, "interrupt gates": rule_gates, "segments": rule_segments, "control registers": rule_registers}
+RULES = {"pages": rule_pages, "interrupt gates": rule_gates, "segments": rule_segments,
+         "control registers": rule_registers}
 
 
 def turned(machine, address, mask):

@@ -152,14 +152,16 @@ static uint64_t pool_check(void) {
 static void overlaps(void **state) {
     (void)state;
     static const struct boot_memory ranges[] = {
-        { 100 * MIB, 120 * MIB }, { 1 * MIB, 32 * MIB }, { 110 * MIB, 130 * MIB }, { 90 * MIB, 105 * MIB }, // across an end
+        { 100 * MIB, 120 * MIB }, { 1 * MIB, 32 * MIB },
+        { 110 * MIB, 130 * MIB }, { 90 * MIB, 105 * MIB },                     // across an end
         { 100 * MIB, 120 * MIB }, { 101 * MIB, 102 * MIB },                    // the same again, and within
         { 80 * MIB, 140 * MIB },                                               // round all of them
         { 16 * MIB + 1, 40 * MIB + 4095 }, { 0, 640 << 10 },                   // not on pages; below the boot code
         { 200 * MIB + 1, 200 * MIB + 4095 },                                   // no whole page
         { 4095 * MIB, 5000 * MIB }, { 5000 * MIB, 1ull << 52 }, { 3 * MIB, 3 * MIB } };
     boot_info.memory_count = 0;
-    for (size_t i = 0; i < sizeof(ranges) / sizeof(*ranges); i++) boot_info.memory[boot_info.memory_count++] = ranges[i];
+    for (size_t i = 0; i < sizeof(ranges) / sizeof(*ranges); i++)
+        boot_info.memory[boot_info.memory_count++] = ranges[i];
     assert_null(REFUSED(frames_start()));
     // [1, 40) without the image and the boot code, [80, 140), [4095, 4096)
     assert_int_equal(pool_check(), ((39 - 2 + 60 + 1) * MIB - 0x3000) / PAGE_BYTES);
@@ -170,7 +172,8 @@ static void overlaps(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(tags), cmocka_unit_test(lengths), cmocka_unit_test(long_arguments),
-                                        cmocka_unit_test(too_many), cmocka_unit_test(no_protocol), cmocka_unit_test(overlaps) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(tags), cmocka_unit_test(lengths),
+                                        cmocka_unit_test(long_arguments), cmocka_unit_test(too_many),
+                                        cmocka_unit_test(no_protocol), cmocka_unit_test(overlaps) };
     return cmocka_run_group_tests_name("boot_info", tests, NULL, NULL);
 }

@@ -34,7 +34,8 @@ static bool is_text(const uint8_t *at, const char *text) {
 
 static const uint8_t *table_at(uint64_t address) {
     bool is_ours = address != 0 && address < PHYSICAL_LIMIT - HEADER_BYTES;
-    return is_ours && address + read_32((const uint8_t *)address + 4) <= PHYSICAL_LIMIT ? (const uint8_t *)address : NULL;
+    if (!is_ours || address + read_32((const uint8_t *)address + 4) > PHYSICAL_LIMIT) return NULL;
+    return (const uint8_t *)address;
 }
 
 static uint32_t table_bytes(const uint8_t *table) { return read_32(table + 4); }
@@ -46,7 +47,8 @@ static struct machine_register register_at(const uint8_t *at) {
 
 // What stands in a device's description behind its name at from: Memory32Fixed, a region of memory, Interrupt. Ends
 // with the latter.
-static bool device_read(const uint8_t *from, const uint8_t *end, uint32_t bytes, uint32_t *address, uint32_t *room, uint32_t *line) {
+static bool device_read(const uint8_t *from, const uint8_t *end, uint32_t bytes, uint32_t *address, uint32_t *room,
+                        uint32_t *line) {
     *address = *room = *line = 0;
     for (const uint8_t *at = from; at + 16 < end && at < from + bytes; at++) {
         if (at[0] == 0x86 && read_16(at + 1) == 9) *address = read_32(at + 4), *room = read_32(at + 8);
@@ -62,7 +64,8 @@ static void dsdt_read(const uint8_t *table) {
     uint32_t address, room, line;
     for (const uint8_t *at = table + HEADER_BYTES; at + 9 <= end; at++) {
         if (is_text(at, "_S5_") && at[4] == AML_PACKAGE) machine.sleep_type = at[7] == AML_BYTE ? at[8] : at[7];
-        if (is_text(at, "LNRO0005") && device_read(at, end, 96, &address, &room, &line)) virtio_candidate(address, room, line);
+        if (is_text(at, "LNRO0005") && device_read(at, end, 96, &address, &room, &line))
+            virtio_candidate(address, room, line);
         if (is_text(at, "ACPI0013") && device_read(at, end, 128, &address, &room, &line)) {
             machine.event = (struct machine_register){ address, false };
             machine.event_line = line;
@@ -85,7 +88,8 @@ static void fadt_read(const uint8_t *table) {
         machine.reset_value = table[128];
     }
     if (bytes >= 256) machine.sleep = register_at(table + 244);
-    const uint8_t *dsdt = table_at(bytes >= 148 && read_64(table + 140) != 0 ? read_64(table + 140) : read_32(table + 40));
+    uint64_t wide = bytes >= 148 ? read_64(table + 140) : 0;
+    const uint8_t *dsdt = table_at(wide != 0 ? wide : read_32(table + 40));
     if (dsdt != NULL) dsdt_read(dsdt);
 }
 

@@ -29,7 +29,8 @@ struct boot_info boot_info;
 static void arguments_copy(const char *line) {
     size_t i = 0;
     for (; line[i] != 0; i++) {
-        if (i == sizeof(boot_info.arguments) - 1) die_with("the boot arguments are longer than 2047 bytes; shorten them");
+        if (i == sizeof(boot_info.arguments) - 1)
+            die_with("the boot arguments are longer than 2047 bytes; shorten them");
         boot_info.arguments[i] = line[i];
     }
 }

@@ -49,7 +49,8 @@ int64_t nucleus_wait(uint64_t deadline_ns, uint64_t devices) {
 
 int nucleus_device_submit(uint32_t device, uint32_t operation, struct device_buffer *buffers, size_t count) {
     if (device >= DEVICE_COUNT) return -ENODEV;
-    struct device_buffer *list = count <= DEVICE_BATCH_MAX ? alias_checked((uintptr_t)buffers, count * sizeof(*buffers)) : NULL;
+    if (count > DEVICE_BATCH_MAX) return -EINVAL;
+    struct device_buffer *list = alias_checked((uintptr_t)buffers, count * sizeof(*buffers));
     if (list == NULL) return -EINVAL;
     if (device == DEVICE_NET0) return net_submit(operation, list, count);
     if (device == DEVICE_ENTROPY) return entropy_submit(operation);

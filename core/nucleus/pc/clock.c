@@ -41,7 +41,13 @@
 #define SPINS_MAX 100000000           // a counter that stands still is no clock
 #define KHZ_MIN 1000                  // less is no measurement
 
-struct kvm_clock { uint32_t version, pad; uint64_t tsc, ns; uint32_t multiplier; int8_t shift; uint8_t flags, pad2[2]; };
+struct kvm_clock {
+    uint32_t version, pad;
+    uint64_t tsc, ns;
+    uint32_t multiplier;
+    int8_t shift;
+    uint8_t flags, pad2[2];
+};
 struct kvm_wall { uint32_t version, seconds, ns; };
 
 static uint64_t tsc_khz, tsc_start, wall_offset_ns;
@@ -57,7 +63,8 @@ uint64_t clock_wall_offset_ns(void) { return wall_offset_ns; }
 static bool has_kvm_clock(void) {
     uint32_t leaf[4];
     cpuid(LEAF_HYPERVISOR, leaf);
-    return cpu_has(LEAF_FEATURES, 2, 31) && leaf[1] == KVM_SIGNATURE && cpu_has(LEAF_KVM_FEATURES, 0, KVM_FEATURE_CLOCK);
+    return cpu_has(LEAF_FEATURES, 2, 31) && leaf[1] == KVM_SIGNATURE &&
+           cpu_has(LEAF_KVM_FEATURES, 0, KVM_FEATURE_CLOCK);
 }
 
 // The page's frame is ring 0's own and stays the hypervisor's to write.
@@ -153,9 +160,11 @@ static uint64_t khz_from_rtc(void) {
 
 static uint64_t rtc_seconds(void) {
     rtc_settle();
-    uint32_t second = rtc_number(0), minute = rtc_number(2), day = rtc_number(7), month = rtc_number(8), year = rtc_number(9);
+    uint32_t second = rtc_number(0), minute = rtc_number(2);
+    uint32_t day = rtc_number(7), month = rtc_number(8), year = rtc_number(9);
     uint8_t raw_hour = rtc_read(4);
-    uint32_t hour = rtc_read(RTC_STATUS_B) & RTC_IS_BINARY ? raw_hour & 0x7fu : (raw_hour >> 4 & 7u) * 10 + (raw_hour & 15u);
+    bool is_binary = (rtc_read(RTC_STATUS_B) & RTC_IS_BINARY) != 0;
+    uint32_t hour = is_binary ? raw_hour & 0x7fu : (raw_hour >> 4 & 7u) * 10 + (raw_hour & 15u);
     if ((rtc_read(RTC_STATUS_B) & RTC_IS_24_HOURS) == 0) hour = hour % 12 + (raw_hour & 0x80 ? 12 : 0);
     year += machine.century != 0 ? rtc_number(machine.century) * 100 : 2000;
     if (month <= 2) year--, month += 12;   // years from March on, so that the day that leaps is the last
@@ -193,7 +202,8 @@ static uint64_t wall_from_kvm(void) {
     const volatile struct kvm_wall *wall = frame_memory(frame);
     const volatile struct kvm_clock *clock = kvm_clock();
     uint64_t ticks = tsc_read() - clock->tsc;
-    unsigned __int128 since = (unsigned __int128)(clock->shift < 0 ? ticks >> -clock->shift : ticks << clock->shift) * clock->multiplier;
+    uint64_t shifted = clock->shift < 0 ? ticks >> -clock->shift : ticks << clock->shift;
+    unsigned __int128 since = (unsigned __int128)shifted * clock->multiplier;
     return wall->seconds != 0 ? wall->seconds * 1000000000ull + wall->ns + clock->ns + (uint64_t)(since >> 32) : 0;
 }
 
@@ -207,7 +217,9 @@ static uint64_t wall_find(void) {
 
 void clock_start(uint64_t entered_tsc) {
     khz_find();
-    if (tsc_khz < KHZ_MIN) die_with("nothing to measure the TSC against; give this machine a PIT, an ACPI timer or a real-time clock");
+    if (tsc_khz < KHZ_MIN)
+        die_with("nothing to measure the TSC against; "
+                 "give this machine a PIT, an ACPI timer or a real-time clock");
     tsc_start = entered_tsc;
     uint64_t wall_ns = wall_find();
     wall_offset_ns = wall_ns != 0 ? wall_ns - clock_ns() : 0;

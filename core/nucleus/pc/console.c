@@ -23,7 +23,8 @@ static bool is_present;
 static void input(void) {}
 
 void console_start(void) {
-    static const uint8_t settings[][2] = { // 115200 8N1, FIFOs on and empty, and OUT2, by which a PC lets the interrupt out
+    // 115200 8N1, FIFOs on and empty, and OUT2, by which a PC lets the interrupt out
+    static const uint8_t settings[][2] = {
         { 1, 0 }, { 3, 0x80 }, { 0, 1 }, { 1, 0 }, { 3, 3 }, { 2, 7 }, { 4, 0xb } };
     for (size_t i = 0; i < sizeof(settings) / 2; i++) port_write((uint16_t)(UART + settings[i][0]), settings[i][1]);
     is_present = port_read(UART + UART_LINE_STATUS) != UART_ABSENT;
@@ -49,7 +50,8 @@ int console_submit(uint32_t operation, struct device_buffer *buffers, size_t cou
     for (size_t i = 0; i < count; i++) {
         uint64_t address = buffers[i].address;
         uint32_t bytes = buffers[i].bytes, moved = 0;
-        if (address < ARENA_BASE || address > MAP_END || bytes > MAP_END - address || !memory_touch(address, bytes)) return -EINVAL;
+        bool is_heap = address >= ARENA_BASE && address <= MAP_END && bytes <= MAP_END - address;
+        if (!is_heap || !memory_touch(address, bytes)) return -EINVAL;
         char *text = alias_of(address);
         if (operation == DEVICE_WRITE) {
             console_put(text, bytes);

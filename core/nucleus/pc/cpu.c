@@ -95,8 +95,10 @@ void cpu_start(void) {
 
 // SMEP, SMAP and UMIP are second lines: used where they exist.
 void cpu_protect(void) {
-    uint64_t cr4 = CR4_PAE | (cpu_has(LEAF_EXTENDED, ECX, 2) ? CR4_UMIP : 0) | (cpu_has(LEAF_EXTENDED, EBX, 7) ? CR4_SMEP : 0) |
-                   (cpu_has(LEAF_EXTENDED, EBX, 20) ? CR4_SMAP : 0) | rights_cr4();
+    uint64_t cr4 = CR4_PAE | rights_cr4();
+    if (cpu_has(LEAF_EXTENDED, ECX, 2)) cr4 |= CR4_UMIP;
+    if (cpu_has(LEAF_EXTENDED, EBX, 7)) cr4 |= CR4_SMEP;
+    if (cpu_has(LEAF_EXTENDED, EBX, 20)) cr4 |= CR4_SMAP;
     __asm__ volatile("mov %0, %%cr4" : : "r"(cr4) : "memory"); // the true point at which keys hold
 }
 

@@ -13,8 +13,10 @@
 
 // Ring 0's own windows, supervisor pages: + physical address. The alias of domain memory lies below them
 // (ALIAS_OFFSET).
-#define MMIO_BASE 0xffff800000000000 // device registers, uncached, each page mapped when somebody asks for it; UEFI firmware puts
-#define MMIO_LIMIT 0x7f0000000000 // them at the end of what the CPU can address: 46 bits and more
+// Device registers are uncached, each page mapped when somebody asks for it. UEFI firmware puts them at the end of what
+// the CPU can address: 46 bits and more.
+#define MMIO_BASE 0xffff800000000000
+#define MMIO_LIMIT 0x7f0000000000
 #define FRAMES_BASE 0x30000000000 // the memory that frames.c hands out: page tables are changed through it
 
 #define NUCLEUS_STACK_BYTES 0x4000

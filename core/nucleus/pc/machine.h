@@ -28,7 +28,7 @@ struct machine_device {           // one virtio device
     uint32_t transport;           // enum machine_transport
     uint32_t type;                // virtio's device type: 1 network, 2 block, 4 entropy
     uint32_t line;                // MMIO: its interrupt line. PCI: use MSI-X
-    uint32_t version;             // MMIO: 1 legacy, 2 modern. PCI: 2 (its modern half; legacy-only devices are not listed)
+    uint32_t version;             // MMIO: 1 legacy, 2 modern. PCI: 2 (legacy-only devices are not listed)
     uint16_t pci;                 // PCI: bus << 8 | device << 3 | function, as configuration cycles want it
     uint8_t msix;                 // PCI: offset of its MSI-X capability in configuration space, 0: none
     uint32_t notify_multiplier;   // PCI: bytes between the notification registers of two queues
@@ -71,6 +71,7 @@ void pci_silence(uint32_t function);
 // the table is out of reach).
 void pci_enable(uint32_t function);
 bool pci_message_enable(const struct machine_device *device, uint64_t address, uint32_t vector);
-const char *boot_value(const char *key, const char *after); // NULL at the end; after: the last one found, NULL for the first
+// The next value of key in the boot arguments. after: the last one found, NULL for the first. NULL at the end.
+const char *boot_value(const char *key, const char *after);
 
 #endif

@@ -111,7 +111,8 @@ bool memory_touch(uintptr_t address, size_t bytes) {
 }
 
 bool memory_is_present(uintptr_t address) {
-    const uint64_t *entry = address < FRAMES_BASE ? entry_of(address, LEVEL_1_SHIFT, false) : NULL; // there pages are large
+    if (address >= FRAMES_BASE) return false; // there pages are large
+    const uint64_t *entry = entry_of(address, LEVEL_1_SHIFT, false);
     return entry != NULL && *entry != 0;
 }
 

@@ -77,7 +77,8 @@ static bool word_read(uint64_t address, uint64_t *value) {
 // From the innermost frame outwards, until a frame pointer of 0, or one that does not lead upwards.
 static void frames_say(uint64_t frame, uint32_t *left) {
     uint64_t above, address;
-    for (; *left > 0 && frame != 0 && word_read(frame, &above) && word_read(frame + 8, &address) && address != 0; (*left)--) {
+    for (; *left > 0 && frame != 0; (*left)--) {
+        if (!word_read(frame, &above) || !word_read(frame + 8, &address) || address == 0) return;
         frame_say(address - 1);
         if (above <= frame) return;
         frame = above;

@@ -18,7 +18,7 @@
 #include "../common/random.h"
 #include "layout_asm.h"
 
-// ---- everything that CPL 3 has in the CPU; entry.S builds it, context_enter (core/gates/resume_pc_*.S) consumes it ----
+// ---- everything that CPL 3 has in the CPU; entry.S builds it, context_enter (core/gates/resume_pc_*.S) consumes it
 struct context {
     uint64_t pkru;
     uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax;
@@ -87,7 +87,7 @@ uint64_t requests_take(void);
 // ---- apic.c ----
 void apic_start(void);                                   // after clock_start
 void apic_acknowledge(void);
-void timer_arm(uint64_t ns);                             // one interrupt VECTOR_TICK after so long; replaces the last order
+void timer_arm(uint64_t ns);                             // one VECTOR_TICK after so long; replaces the last order
 // handler runs in ring 0, interrupts off, when global interrupt line comes. -EINVAL: there is no vector for such a
 // line.
 int line_open(uint32_t line, bool is_level, bool is_low_active, void (*handler)(void));
@@ -114,7 +114,7 @@ int net_submit(uint32_t operation, struct device_buffer *buffers, size_t count);
 
 // ---- virtio_entropy.c ----
 #define ENTROPY_WORDS 2                                  // what random_seed() takes
-bool entropy_read(uint64_t words[ENTROPY_WORDS]);        // after machine_find; false, and zeros: there is no such device
+bool entropy_read(uint64_t words[ENTROPY_WORDS]);        // after machine_find; false, and zeros: no such device
 void entropy_start(void);                                // after apic_start: the device for its driver
 bool entropy_is_ready(void);                             // it interrupted since this was last asked
 int entropy_submit(uint32_t operation);

@@ -47,7 +47,8 @@ uint64_t bar_address(uint32_t function, uint32_t bar) {
 }
 
 static void virtio_read(uint32_t function, uint32_t type) {
-    struct machine_device device = { .transport = TRANSPORT_PCI, .type = type, .version = 2, .pci = (uint16_t)function };
+    struct machine_device device = {
+        .transport = TRANSPORT_PCI, .type = type, .version = 2, .pci = (uint16_t)function };
     uint32_t at = config_read(function, CONFIG_CAPABILITIES) & 0xfc;
     for (int i = 0; at != 0 && i < CAPABILITY_MAX; i++, at = config_read(function, at + 1) & 0xfc) {
         uint32_t head = config_read(function, at);
@@ -78,7 +79,8 @@ static void function_look(uint32_t function, uint32_t identity, uint8_t *last_bu
     uint32_t device = identity >> 16;
     if ((identity & 0xffff) != VENDOR_VIRTIO || device > DEVICE_VIRTIO_LAST) return;
     // A transitional device tells its type in the subsystem.
-    virtio_read(function, device >= DEVICE_VIRTIO_MODERN ? device - DEVICE_VIRTIO_MODERN : config_read(function, CONFIG_SUBSYSTEM + 2));
+    bool is_modern = device >= DEVICE_VIRTIO_MODERN;
+    virtio_read(function, is_modern ? device - DEVICE_VIRTIO_MODERN : config_read(function, CONFIG_SUBSYSTEM + 2));
 }
 
 void pci_find(void) {

@@ -74,7 +74,8 @@ void power_start(void) {
         if ((port_read_16((uint16_t)machine.pm_control) & ACPI_IS_ENABLED) == 0 && machine.acpi_command != 0)
             port_write((uint16_t)machine.acpi_command, machine.acpi_enable);
         port_write_16((uint16_t)(machine.pm_event + machine.pm_event_bytes / 2), POWER_BUTTON);
-        line_open(machine.power_line.line, true, machine.power_line.is_low_active, power_event); // level, whatever ISA's are
+        // level, whatever ISA's are
+        line_open(machine.power_line.line, true, machine.power_line.is_low_active, power_event);
     }
     if (port_read(KEYBOARD_COMMAND) != KEYBOARD_ABSENT) {
         keyboard();                   // what is there already would keep the line from rising

@@ -10,11 +10,14 @@
 // What CR4 must hold beside cpu.c's own. Refuses a CPU without keys.
 uint64_t rights_cr4(void) {
     if (!cpu_has(LEAF_EXTENDED, 2, 3))
-        die_with("this CPU has no protection keys (PKU), which backend mpk needs; run it with ACCEL=tcg, or on PLATFORM=host, or on a newer CPU");
+        die_with("this CPU has no protection keys (PKU), which backend mpk needs; "
+                 "run it with ACCEL=tcg, or on PLATFORM=host, or on a newer CPU");
     return CR4_PKE;
 }
 
-uint32_t rights_domain(const struct context *context) { return domain_of_rights((uint32_t)context->pkru, DOMAIN_MONITOR); }
+uint32_t rights_domain(const struct context *context) {
+    return domain_of_rights((uint32_t)context->pkru, DOMAIN_MONITOR);
+}
 
 bool rights_is_monitor(const struct context *context) { return rights_domain(context) == DOMAIN_MONITOR; }
 

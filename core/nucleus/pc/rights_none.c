@@ -10,7 +10,9 @@
 
 uint64_t rights_cr4(void) { return 0; }
 
-uint32_t rights_domain(const struct context *context) { return rights_is_monitor(context) ? DOMAIN_MONITOR : DOMAIN_FIRST; }
+uint32_t rights_domain(const struct context *context) {
+    return rights_is_monitor(context) ? DOMAIN_MONITOR : DOMAIN_FIRST;
+}
 
 bool rights_is_monitor(const struct context *context) {
     (void)context;

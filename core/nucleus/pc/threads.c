@@ -25,7 +25,8 @@ static struct context monitor_context(uintptr_t rip, uint64_t rsp, uint64_t kind
 }
 
 _Noreturn void thread_upcall(uint32_t kind, uint64_t argument) {
-    uint64_t stack = kind == UPCALL_BOOT ? stack_base(rights_first_stack(), thread_running) : *slot(DOMAIN_MONITOR, SLOT_SP);
+    bool is_first = kind == UPCALL_BOOT;
+    uint64_t stack = is_first ? stack_base(rights_first_stack(), thread_running) : *slot(DOMAIN_MONITOR, SLOT_SP);
     struct context context = monitor_context((uintptr_t)monitor_upcall, stack, kind, argument);
     rights_enter_monitor(true);
     context_enter(&context);
@@ -49,8 +50,8 @@ void threads_start(void) {
 int nucleus_thread_create(uint32_t thread) {
     if (thread >= THREAD_MAX || thread == thread_running) return -EINVAL;
     stacks_prepare(thread);
-    threads[thread].called = monitor_context((uintptr_t)monitor_thread_start, stack_base(rights_first_stack(), thread) - 8,
-                                             UPCALL_THREAD, thread);
+    uint64_t stack = stack_base(rights_first_stack(), thread) - 8;
+    threads[thread].called = monitor_context((uintptr_t)monitor_thread_start, stack, UPCALL_THREAD, thread);
     return 0;
 }
 

@@ -19,7 +19,9 @@
 #define TICK_NS (1000000000ull / CONFIG_TICK_HZ)
 #define TICK_SOON_NS 20000        // asks again when the monitor was at work; each time in a row after twice as long
 
-enum vector { VECTOR_DE, VECTOR_DB, VECTOR_NMI, VECTOR_BP, VECTOR_OF, VECTOR_UD = 6, VECTOR_NM, VECTOR_PF = 14, VECTOR_AC = 17 };
+enum vector {
+    VECTOR_DE, VECTOR_DB, VECTOR_NMI, VECTOR_BP, VECTOR_OF, VECTOR_UD = 6, VECTOR_NM, VECTOR_PF = 14, VECTOR_AC = 17
+};
 
 typedef int64_t nucleus_call(uint64_t, uint64_t, uint64_t, uint64_t);
 extern nucleus_call *const nucleus_calls[], *const nucleus_calls_end[]; // filled by core/gates/nucleus_pc.S
@@ -67,7 +69,8 @@ static void fault_record(const struct context *context) {
     struct fault *fault = alias_checked((uintptr_t)&monitor_fault_record, sizeof(*fault));
     *fault = (struct fault){
         .kind = fault_kind(context), .domain = rights_domain(context), .thread = thread_running,
-        .pkey_fault = context->vector == VECTOR_PF && (context->error & ERROR_KEY) != 0, .pkru = (uint32_t)context->pkru,
+        .pkey_fault = context->vector == VECTOR_PF && (context->error & ERROR_KEY) != 0,
+        .pkru = (uint32_t)context->pkru,
         .address = context->vector == VECTOR_PF ? fault_address_read() : 0,
         .rip = context->rip, .rsp = context->rsp, .rbp = context->rbp,
     };
@@ -107,7 +110,8 @@ static _Noreturn void interrupt(const struct context *context) {
     if (is_tick) timer_arm(TICK_NS);
     *thread_interrupted() = *context;
     uint64_t requests = requests_take();
-    thread_upcall(requests & NUCLEUS_WAIT_STOP ? UPCALL_STOP : requests & NUCLEUS_WAIT_REPORT ? UPCALL_REPORT : UPCALL_TICK, 0);
+    if (requests & NUCLEUS_WAIT_STOP) thread_upcall(UPCALL_STOP, 0);
+    thread_upcall(requests & NUCLEUS_WAIT_REPORT ? UPCALL_REPORT : UPCALL_TICK, 0);
 }
 
 void tick_start(void) { timer_arm(TICK_NS); }
@@ -120,7 +124,8 @@ _Noreturn void trap(struct context *context) {
     }
     if (context->vector >= VECTOR_TICK && context->vector < VECTOR_COUNT) interrupt(context);
     trap_context = context;
-    if ((context->cs & 3) == 0) nucleus_panic("trap in the nucleus; vector and error:", context->vector << 32 | context->error);
+    uint64_t what = context->vector << 32 | context->error;
+    if ((context->cs & 3) == 0) nucleus_panic("trap in the nucleus; vector and error:", what);
     if (context->vector == VECTOR_PF && (context->error & ERROR_PRESENT) == 0 && memory_touch(fault_address_read(), 1))
         context_enter(context);
     if (context->vector == VECTOR_DB && step_trap(context)) step(context);
@@ -128,13 +133,14 @@ _Noreturn void trap(struct context *context) {
         context->vector = VECTOR_SYSCALL;
         context->rip = context->rcx;
     }
-    if (context->vector == VECTOR_SYSCALL && context->rip == (uintptr_t)nucleus_syscall_return && rights_is_monitor(context)) {
+    bool is_call = context->vector == VECTOR_SYSCALL && context->rip == (uintptr_t)nucleus_syscall_return;
+    if (is_call && rights_is_monitor(context)) {
         downcall(context);
         thread_resume();
     }
     const struct domain *monitor = &domain_table[DOMAIN_MONITOR];
     if (rights_is_monitor(context) && context->rip - monitor->text_start < monitor->text_bytes)
-        nucleus_panic("fault in the monitor; vector and error:", context->vector << 32 | context->error);
+        nucleus_panic("fault in the monitor; vector and error:", what);
     *thread_interrupted() = *context;
     fault_record(context);
     thread_upcall(UPCALL_FAULT, (uintptr_t)&monitor_fault_record);

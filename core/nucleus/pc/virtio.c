@@ -43,7 +43,9 @@ static uint64_t number(const char **at) {
     if ((*at)[0] == '0' && (*at)[1] == 'x') base = 16, *at += 2;
     for (;; (*at)++) {
         char c = **at;
-        uint64_t digit = c >= '0' && c <= '9' ? (uint64_t)(c - '0') : c >= 'a' && c <= 'f' ? (uint64_t)(c - 'a' + 10) : 99;
+        uint64_t digit = 99;
+        if (c >= '0' && c <= '9') digit = (uint64_t)(c - '0');
+        if (c >= 'a' && c <= 'f') digit = (uint64_t)(c - 'a' + 10);
         if (digit >= base) return value;
         value = value * base + digit;
     }
@@ -64,9 +66,10 @@ static void list_print(void) {
     static const char *const transports[] = { "mmio", "pci" };
     for (uint32_t i = 0; i < machine.device_count; i++) {
         const struct machine_device *device = &machine.devices[i];
-        const uint64_t values[] = { device->type, device->version, device->line, device->common.address, device->notify.address,
-                                    device->isr.address, device->config.address };
-        static const char *const names[] = { " type=", " version=", " line=", " common=0x", " notify=0x", " isr=0x", " config=0x" };
+        const uint64_t values[] = { device->type, device->version, device->line, device->common.address,
+                                    device->notify.address, device->isr.address, device->config.address };
+        static const char *const names[] = { " type=", " version=", " line=", " common=0x",
+                                             " notify=0x", " isr=0x", " config=0x" };
         say("MACHINE virtio transport=");
         say(transports[device->transport]);
         for (size_t v = 0; v < sizeof(values) / sizeof(*values); v++) {
@@ -90,10 +93,11 @@ void virtio_mmio_find(void) {
     arguments_read();
     for (uint32_t i = 0; i < candidate_count; i++) {
         volatile const uint32_t *registers = mmio_map(candidates[i].address);
-        if (registers == NULL || registers[MMIO_MAGIC] != MAGIC || registers[MMIO_TYPE] == 0) continue; // 0: an empty slot
+        if (registers == NULL || registers[MMIO_MAGIC] != MAGIC) continue;
+        if (registers[MMIO_TYPE] == 0) continue; // an empty slot
         virtio_found(&(struct machine_device){
-            .transport = TRANSPORT_MMIO, .type = registers[MMIO_TYPE], .version = registers[MMIO_VERSION], .line = candidates[i].line,
-            .common = { candidates[i].address, candidates[i].bytes } });
+            .transport = TRANSPORT_MMIO, .type = registers[MMIO_TYPE], .version = registers[MMIO_VERSION],
+            .line = candidates[i].line, .common = { candidates[i].address, candidates[i].bytes } });
     }
 }
 

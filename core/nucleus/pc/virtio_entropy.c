@@ -28,8 +28,9 @@ static bool queue_open(void) {
     queue->table[0].address = frame + offsetof(struct virtio_entropy, words);
     queue->table[0].bytes = sizeof(queue->words);
     queue->table[0].flags = VIRTIO_WRITE;
-    return virtio_queue_open(&source, 0, VIRTIO_ENTROPY_ENTRIES, frame, frame + offsetof(struct virtio_entropy, available),
-                             frame + offsetof(struct virtio_entropy, used));
+    uintptr_t available = frame + offsetof(struct virtio_entropy, available);
+    uintptr_t used = frame + offsetof(struct virtio_entropy, used);
+    return virtio_queue_open(&source, 0, VIRTIO_ENTROPY_ENTRIES, frame, available, used);
 }
 
 // Not before the last answer came: so no entry is ever overwritten, and no index runs ahead.

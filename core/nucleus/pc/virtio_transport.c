@@ -110,7 +110,8 @@ void virtio_acknowledge(struct virtio *virtio) {
 
 uint8_t virtio_config(struct virtio *virtio, uint32_t offset) {
     if (!is_pci(virtio)) return virtio->registers[MMIO_CONFIG + offset];
-    const volatile uint8_t *byte = offset < virtio->place->config.bytes ? mmio_map(virtio->place->config.address + offset) : NULL;
+    if (offset >= virtio->place->config.bytes) return 0;
+    const volatile uint8_t *byte = mmio_map(virtio->place->config.address + offset);
     return byte != NULL ? *byte : 0;
 }
 

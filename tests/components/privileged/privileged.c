@@ -31,8 +31,8 @@ static uint64_t room[8];
 
 // With a frame for iretq of the caller's choice, behind which an attacker would go on.
 #define IRETQ(code, flags, data) \
-    __asm__ volatile("lea 1f(%%rip), %%rax; mov %%rsp, %%rcx; push $" data "; push %%rcx; push %0; push $" code "; push %%rax\n" \
-                     "iretq; 1:" : : "r"((uint64_t)(flags)) : "rax", "rcx", "memory")
+    __asm__ volatile("lea 1f(%%rip), %%rax; mov %%rsp, %%rcx; push $" data "; push %%rcx; push %0\n" \
+                     "push $" code "; push %%rax; iretq; 1:" : : "r"((uint64_t)(flags)) : "rax", "rcx", "memory")
 
 // A far jump or call to a selector, with this domain's own code as offset.
 #define FAR(operation, selector) \
@@ -95,7 +95,10 @@ int privileged_run(void) {
     case 37: FAR("ljmp", SELECTOR_TASK); break;
     case 38: IRETQ(SELECTOR_RING_0_CODE, FLAGS_HARMLESS, SELECTOR_RING_0_DATA); break;
     case 39: IRETQ(SELECTOR_CODE, FLAGS_HARMLESS, SELECTOR_RING_0_DATA); break;
-    case 40: IRETQ(SELECTOR_CODE, FLAGS_ODD, SELECTOR_DATA); IRETQ(SELECTOR_CODE, FLAGS_HARMLESS, SELECTOR_DATA); break; // NT
+    case 40:                      // NT
+        IRETQ(SELECTOR_CODE, FLAGS_ODD, SELECTOR_DATA);
+        IRETQ(SELECTOR_CODE, FLAGS_HARMLESS, SELECTOR_DATA);
+        break;
     case 41: IRETQ(SELECTOR_CODE, FLAGS_PORTS, SELECTOR_DATA); __asm__ volatile("outb %%al, $0x80" : : "a"(0)); break;
     case 42: __asm__ volatile("push %0; popfq; cli" : : "r"((uint64_t)FLAGS_PORTS) : "memory"); break;
     case 43: __asm__ volatile("mov %0, %%ss" : : "r"(0x10)); break;
@@ -109,7 +112,7 @@ int privileged_run(void) {
     case 51: system_call(FLAGS_HARMLESS, boot_number("stack", 0)); break;
     case 52: HIDDEN(FLAGS_HARMLESS, "0x9d, 0x0f, 0x05, 0x90, 0x90, 0x90, 0x90, 0x90"); break; // popfq, syscall
     case 53: HIDDEN(FLAG_TRAP, "0x9d, 0x0f, 0x05, 0x90, 0x90, 0x90, 0x90, 0x90"); break;
-    case 54: HIDDEN(FLAG_TRAP, "0x9d, 0x8e, 0xd0, 0x0f, 0x05, 0x90, 0x90, 0x90"); break;      // popfq, mov to ss, syscall
+    case 54: HIDDEN(FLAG_TRAP, "0x9d, 0x8e, 0xd0, 0x0f, 0x05, 0x90, 0x90, 0x90"); break; // popfq, mov to ss, syscall
     }
     log_line("privileged: ESCAPE");
     return 1;
