@@ -9,6 +9,7 @@ import json
 import os
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -320,8 +321,9 @@ class Terminal:
         self.text = b""
         self.keyboard, screen = os.openpty()
         self.before = termios.tcgetattr(self.keyboard)
+        # A shell that runs the tests in the background has them ignore Ctrl-C.
         self.process = subprocess.Popen(["setsid", "--ctty", "--wait", *command], stdin=screen, stdout=screen,
-                                        stderr=screen)
+                                        stderr=screen, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         self.screen = screen
 
     def until(self, pattern, timeout=60):

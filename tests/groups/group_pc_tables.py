@@ -94,7 +94,7 @@ class Stopped:
         return struct.unpack_from("<Q", self.memory, at)[0]
 
     def leaves(self):
-        """(address, physical, bytes, flags, where the entry stands) of all that is mapped, with the rights of all levels."""
+        """(address, physical, bytes, flags, where the entry is) of what is mapped, with the rights of all levels."""
         def walk(table, shift, base, upper):
             for index in range(512):
                 at = table + 8 * index
