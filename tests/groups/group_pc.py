@@ -344,6 +344,19 @@ class Terminal:
         os.close(self.screen)
 
 
+def make_iso():
+    """The target: an image of the right kind, with its boot arguments in it; what it boots the other cases say."""
+    path = os.path.join(folder(PINGPONG), "cloister.iso")
+    if os.path.exists(path):
+        os.remove(path)
+    done = subprocess.run(["make", "-C", system.ROOT, "iso", f"O={system.out_folder()}", f"CONFIG={PINGPONG}",
+                           "ARGS=exit=thread hello=iso"], env=system.outside_make(), stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=300)
+    check(not done.returncode and os.path.exists(path), done.stdout[-1000:] + done.stderr[-1000:])
+    with open(path, "rb") as data:
+        check(b"multiboot2 /boot/cloister.elf 'exit=thread' 'hello=iso'" in data.read(), "it boots something else")
+
+
 def person():
     """make run: `reboot` in the shell starts it again, Ctrl-C ends it, the terminal is as it was, the port free."""
     port = network.free_port()
@@ -422,6 +435,7 @@ def cases():
     yield ktap.Case("every gate kind in single steps", steps, kernel)
     yield ktap.Case(f"{STORM_CALLS} gates under a 10 kHz timer", storm, kernel)
     yield ktap.Case("make debug: gdb knows domains, gates and rights", debugger, kernel)
+    yield ktap.Case("make iso", make_iso, skip["iso"])
     yield ktap.Case("make run: reboot and Ctrl-C", person, kernel)
     for model in ("host,+x2apic", "host,-x2apic"):
         yield ktap.Case(f"KVM: -cpu {model}", lambda model=model: kvm(model), kernel or pc.kvm_missing())

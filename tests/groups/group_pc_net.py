@@ -135,6 +135,16 @@ def in_too_little(kind):
         check(any("out of memory" in line for line in running.console()), common.tail(running.console()))
 
 
+def on_uefi():
+    """UEFI firmware places a device's registers as high as the CPU can address."""
+    with serving(boot="uefi", arguments=["machine=list"]) as running:
+        wait_serving(running)
+        talk(running)
+        found, _ = running.wait_for(r"type=1 .* common=0x(\w+)", 1)
+        equal("exit status", running.stop(), 0)
+    check(int(found[1], 16) > 1 << 32, f"its registers lie at {found[1]}: nothing was tested")
+
+
 def on_kvm(kind):
     """Interrupts find ring 0's idle loop, on whichever stack it is: once they overwrote it (KVM without SYSCALL)."""
     with serving(kind, config="monolith", accel="kvm") as running:
@@ -303,6 +313,7 @@ def cases():
             yield ktap.Case(f"{kind}: redis-cli with {mib} MiB of RAM", lambda kind=kind, mib=mib: in_memory(kind, mib),
                             skip)
         yield ktap.Case(f"{kind}: one MiB less than the least is said", lambda kind=kind: in_too_little(kind), skip)
+    yield ktap.Case("UEFI: registers far up", on_uefi, pc.missing("uefi"))
     yield ktap.Case("no network device, no network", without_device, skip)
     yield ktap.Case("a taken port is said", taken_port, skip)
     for name, function in ATTEMPTS:
