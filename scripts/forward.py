@@ -8,7 +8,7 @@ Interface:
   Stream(port)            passt
   for_load(driver)        the best of them here for many clients at once, and how many of them it can take
   options(machine)        of both: what QEMU's command line says, for PCI or, on microvm, for MMIO
-  entropy(machine, ...)   the same for a source of entropy; settings: of the device; backend: where it has its bytes from
+  entropy(machine, ...)   the same for a source of entropy; settings: of the device; backend: whence its bytes
 Invariant: as in network.py: nothing but 127.0.0.1 reaches the system, and it reaches nobody.
 """
 import socket

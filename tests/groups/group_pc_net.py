@@ -225,7 +225,8 @@ def hostile(attempt, kind="q35", control=False, register=0):
     """(exit status, console lines, among them what QEMU says)"""
     elf = os.path.join(hostile_image(control), "cloister.elf")
     arguments = ["exit=thread", f"try={attempt}", f"register={register:#x}", "machine=list"]
-    with pc.Machine(elf, arguments, machine=kind, link=forward.Forward(network.free_port()), options=forward.entropy(kind)) as running:
+    with pc.Machine(elf, arguments, machine=kind, link=forward.Forward(network.free_port()),
+                    options=forward.entropy(kind)) as running:
         return running.wait_exit(BOOT_SECONDS), running.console()
 
 
@@ -248,7 +249,8 @@ def survives(attempt, wanted, kind="q35"):
 
 
 def control(kind, attempt=0):
-    """Without the frozen table the same attempt reaches a read-only page of the image: so the test can see an escape."""
+    """Without the frozen table the same attempt reaches a read-only page of the image: so the test can see an
+    escape."""
     status, lines = hostile(attempt, kind, control=True)
     check(any("ESCAPE" in line for line in lines), "no escape without the defence\n" + common.tail(lines))
     equal("exit status", status, 1)
@@ -286,8 +288,10 @@ ATTEMPTS = [   # (name, function)
     ("writes the used ring of its source", lambda: faults(13, SOURCE_USED)),
     ("writes the answer of its source", lambda: faults(14, SOURCE_WORDS)),
     ("writes behind the window of its source", lambda: faults(15, SOURCE + 0x1000)),
-    ("asks its source all the time, and gets answers", lambda: survives(16, [r"answered [1-9]\d* times .* canaries intact"])),
-    ("asks its source all the time, MMIO", lambda: survives(16, [r"answered [1-9]\d* times .* canaries intact"], kind="microvm")),
+    ("asks its source all the time, and gets answers",
+     lambda: survives(16, [r"answered [1-9]\d* times .* canaries intact"])),
+    ("asks its source all the time, MMIO",
+     lambda: survives(16, [r"answered [1-9]\d* times .* canaries intact"], kind="microvm")),
     ("has its source write elsewhere", lambda: survives(17, ["transfers with the source refused"])),
     ("control: without the read-only page, the source writes elsewhere", lambda: control("q35", 12)),
     ("control: without the frozen table, an escape", lambda: control("q35")),

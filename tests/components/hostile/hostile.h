@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// hostile.h - a network driver, or that of the source of entropy, that was taken over (attack A28); tests/groups/group_pc_net.py has the expectations.
+// hostile.h - a network driver, or that of the source of entropy, that was taken over (attack A28);
+// tests/groups/group_pc_net.py has the expectations.
 #ifndef HOSTILE_H
 #define HOSTILE_H
 
