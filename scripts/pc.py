@@ -50,8 +50,8 @@ CPUID_ENTRIES = 256
 COUNT_FOR_CLIENTS = "shift=0"
 COUNT_ALONE = "shift=0,sleep=off"
 COUNTED_BY = "QEMU {} emulates the CPU and counts its instructions"
-COUNT_NOTE = ("Instructions are all that the system executes, ring 0 included, and each turn of a REP. A WRPKRU is one of "
-              "them,\nhowever long it takes: for ratios of time use a machine that runs platform host.")
+COUNT_NOTE = ("Instructions are all that the system executes, ring 0 included, and each turn of a REP. A WRPKRU is one "
+              "of them,\nhowever long it takes: for ratios of time use a machine that runs platform host.")
 INSTEAD = "PLATFORM=pc counts instructions under QEMU instead."
 
 
@@ -108,8 +108,9 @@ def kvm_keys_missing():
         leaf, index, _, _, _, ecx, _ = struct.unpack_from("<7I", entries, 8 + 40 * at)
         if (leaf, index) == (7, 0) and ecx >> 3 & 1:
             return None
-    return ("KVM here gives its guests no protection keys (PKU is not among what it can pass on), so there are no gates "
-            "to measure: use PLATFORM=host, or ACCEL=tcg, which counts instead, or a machine whose CPU and KVM have PKU.")
+    return ("KVM here gives its guests no protection keys (PKU is not among what it can pass on), so there are no "
+            "gates to measure: use PLATFORM=host, or ACCEL=tcg, which counts instead, or a machine whose CPU and KVM have "
+            "PKU.")
 
 
 def loadable(elf):
@@ -146,7 +147,8 @@ def iso(folder, arguments=()):
 class Machine(system.System):
     """One virtual machine. options: further words for QEMU; link: its network (forward.py); count: one of COUNT_*."""
 
-    def __init__(self, elf, arguments=(), machine="q35", accel="tcg", boot="kernel", cpu_model=None, memory_mib=None, options=(),
+    def __init__(self, elf, arguments=(), machine="q35", accel="tcg", boot="kernel", cpu_model=None, memory_mib=None,
+                 options=(),
                  has_exit_device=True, cpu=None, on_text=None, stdin=subprocess.DEVNULL, link=None, count=None):
         super().__init__(elf, arguments, network=False, cpu=cpu, on_text=on_text, stdin=stdin)
         self.link = link or self.link   # of forward.py, which knows some of its options only once it is open
@@ -250,7 +252,8 @@ def clients(running):
     except Failure:   # no kv, or it has said why not
         return
     reach = f"-p {running.port}" if running.port != network.PORT else ""
-    print(f"\nIn another terminal:\n  redis-cli {reach}\n  redis-benchmark {reach} -t get,set -c {forward.FORWARD_CLIENTS}\nCtrl-C ends the system.\n", flush=True)
+    print(f"\nIn another terminal:\n  redis-cli {reach}\n  redis-benchmark {reach} -t get,set "
+          f"-c {forward.FORWARD_CLIENTS}\nCtrl-C ends the system.\n", flush=True)
 
 
 def run(asked):

@@ -6,9 +6,9 @@
 //
 // The seed comes in ring 0 and polled: the gates' tokens are drawn before the first domain exists, and where the CPU
 // has no RDRAND they would be as good as the clock. It does not wait for a source that is dry: whoever blocks its boot
-// on that has a machine that does not boot. Then the device is reset. Afterwards the page, zeroed again, is the driver's
-// window (core/include/virtio_ring.h), read-only: all that a driver can do is to have the one buffer offered again, and
-// one at a time. Invariant: the device is told of no memory but that page.
+// on that has a machine that does not boot. Then the device is reset. Afterwards the page, zeroed again, is the
+// driver's window (core/include/virtio_ring.h), read-only: all that a driver can do is to have the one buffer offered
+// again, and one at a time. Invariant: the device is told of no memory but that page.
 #include "pc.h"
 #include "virtio_transport.h"
 
