@@ -109,8 +109,8 @@ def kvm_keys_missing():
         if (leaf, index) == (7, 0) and ecx >> 3 & 1:
             return None
     return ("KVM here gives its guests no protection keys (PKU is not among what it can pass on), so there are no "
-            "gates to measure: use PLATFORM=host, or ACCEL=tcg, which counts instead, or a machine whose CPU and KVM have "
-            "PKU.")
+            "gates to measure: use PLATFORM=host, or ACCEL=tcg, which counts instead, or a machine whose CPU and KVM "
+            "have PKU.")
 
 
 def loadable(elf):

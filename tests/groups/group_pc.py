@@ -225,8 +225,10 @@ def silence():
     with machine(folder("separate"), boot="iso", options=options, link=forward.Forward(network.free_port())) as running:
         firmware, end = set(), time.monotonic() + 60
         while "qemu-xhci" not in firmware and time.monotonic() < end:
-            if os.path.exists(os.path.join(running.folder, "qmp")):
+            try:
                 firmware = bus_masters(running)
+            except OSError:       # QEMU does not listen yet
+                time.sleep(0.05)
         running.wait_ready(60)
         equal("devices that may write memory", bus_masters(running), {"virtio-net-pci"})
         running.stop(20)
