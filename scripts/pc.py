@@ -239,7 +239,7 @@ class Machine(system.System):
 def relay(asked, options, stdin):
     link = forward.Forward(asked.port) if network.driver_of(asked.elf) == "virtio_net" else None
     return Machine(asked.elf, asked.arguments, link=link, machine=asked.machine, accel=asked.accel, boot=asked.boot,
-                   memory_mib=asked.memory, options=options, stdin=stdin,
+                   memory_mib=asked.memory, options=[*forward.entropy(asked.machine), *options], stdin=stdin,
                    on_text=lambda data: (sys.stdout.buffer.write(data), sys.stdout.buffer.flush()))
 
 
