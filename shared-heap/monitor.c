@@ -79,6 +79,7 @@ static void take_one(uint32_t granule) {
 void heap_take_back(uint32_t granule) {
     for (uint32_t child = heap_next[granule], next; child; child = next) {
         next = heap_next[child - 1];
+        heap_entry(child - 1)->generation += owner_table[granule].generation;
         take_one(child - 1);
     }
     take_one(granule);

@@ -4,7 +4,8 @@
 // monitor_chain.c - roots and children, in the owner table.
 //
 // Invariant: a child's entry names its root, which has an owner and is nobody's child; the root's link counts its children,
-// and heap_next[] leads through them, from the root on.
+// and heap_next[] leads through them, from the root on. A child's generation is its own plus its root's (so that giving the root
+// changes all): the sum goes on from what it was when it joins, and a child that leaves keeps it. It never comes back.
 #include "heap_monitor.h"
 
 #define LINK_CHILDREN 0xff
@@ -35,6 +36,7 @@ int xheap_join(uint64_t root, uint64_t a, uint64_t b, uint64_t c, uint64_t d, ui
         // The same one twice: it is a child by now.
         if (!number || xheap_entry_owner(owner_table[number - 1].owner_link) != caller) continue;
         of->owner_link += 1 + (of->owner_link & XHEAP_UNTRUSTED ? 0 : owner_table[number - 1].owner_link & XHEAP_UNTRUSTED);
+        heap_entry(number - 1)->generation -= of->generation;
         heap_entry(number - 1)->owner_link = (uint32_t)XHEAP_CHILD << 24 | (uint32_t)root;
         heap_next[number - 1] = heap_next[root];
         heap_next[root] = number;
@@ -52,7 +54,7 @@ int xheap_part(uint64_t child) {
     heap_next[before] = heap_next[child];
     heap_next[child] = 0;
     struct xheap_owner *entry = heap_entry((uint32_t)child);
-    entry->generation++;
+    entry->generation += owner_table[root].generation + 1;
     entry->owner_link = caller << 24 | (owner_table[root].owner_link & XHEAP_UNTRUSTED);
     heap_entry(root)->owner_link--;
     return 0;

@@ -13,7 +13,7 @@ from common import check, equal
 
 CONFIG = "tests/configs/contract_defconfig"
 TIMEOUT_SECONDS = 60
-LEAST = {"mpk": 84, "none": 66}
+LEAST = {"mpk": 93, "none": 75}
 
 
 def folder(backend, fragment):

@@ -45,6 +45,33 @@ static void pass_checks(void) {
     check("and the old ones cannot be taken again", xheap_take(0) == NULL, 1);
 }
 
+// A child's generation is a sum. It came back when the child moved to a root whose own was lower by as much as the child's had
+// grown: then a stale handle named an object again. Each round makes the difference of the two roots smaller by one.
+static bool handle_returns(void *child, void *older, void *newer) {
+    for (int round = 0; round < 200; round++) {
+        if (xheap_attach(older, &child, 1)) return true;
+        xheap_handle_t handle = xheap_handle(child);
+        if (xheap_resolve(handle) != child || xheap_detach(child)) return true;
+        if (xheap_resolve(handle) || xheap_attach(newer, &child, 1) || xheap_resolve(handle) || xheap_detach(child)) return true;
+        if (xheap_attach(newer, &older, 1) || xheap_detach(older)) return true; // older's own generation grows
+    }
+    return false;
+}
+
+static void child_checks(void) {
+    void *child = xheap_alloc(300), *one = xheap_alloc(300), *other = xheap_alloc(300);
+    xheap_handle_t handle = xheap_handle(child);
+    check("a child is attached", xheap_attach(one, &child, 1), 0);
+    check("its handle stays good", xheap_resolve(handle) == child, 1);
+    check("it cannot be freed by itself", xheap_free(child), -EPERM);
+    check("it is detached", xheap_detach(child), 0);
+    check("no handle comes back from one root to another", handle_returns(child, one, other) || handle_returns(child, other, one), 0);
+    check("a child is freed with its root", xheap_attach(one, &child, 1) || xheap_free(one), 0);
+    check("and not again", xheap_free(child), -ESTALE);
+    check("nor detached", xheap_detach(child), -EINVAL);
+    check("the other root is freed", xheap_free(other), 0);
+}
+
 void heap_checks(void) {
     check("no object of no bytes", xheap_alloc(0) == NULL, 1);
     check("none above the largest size", xheap_alloc(XHEAP_OBJECT_MAX + 1) == NULL, 1);
@@ -63,4 +90,5 @@ void heap_checks(void) {
     check("and after the call", xheap_free(lent), 0);
     give_checks();
     pass_checks();
+    child_checks();
 }
