@@ -295,7 +295,8 @@ class Plan:
             if component.serial:
                 wanted += [("component_lock_acquire", None), ("component_lock_release", None)]
             if any(self.needs_callee_stub(f) for f in component.exports.values()):
-                wanted += [(name, None) for name in ("memcpy", "xheap_check", "xheap_pass_open", "xheap_pass_export")]
+                wanted += [(name, None) for name in
+                           ("memcpy", "xheap_check", "xheap_pass_open", "xheap_pass_export", "xheap_give_arrived")]
         used_members, seen = set(), set()
         domain.raw = set()
         while wanted:
@@ -368,8 +369,7 @@ class Plan:
         return function.has_pointers or function.gives
 
     def needs_callee_stub(self, function):
-        lent = any(p.mode and p.mode != "give" for p in function.parameters) # a given object was checked by the gate
-        return self.mpk and function.component != "nucleus" and (lent or function.gives)
+        return self.mpk and function.component != "nucleus" and (function.has_pointers or function.gives)
 
     def locked(self, function):
         """The symbol of an implementation as seen by everybody outside its component."""

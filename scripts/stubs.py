@@ -112,6 +112,8 @@ def callee_stub(function, body):
                       f"        memcpy(copy_{p.name}, {p.name}, bytes_{p.name}); // the one time that shared bytes are read",
                       f"        arrived_{p.name} = copy_{p.name};",
                       "    }"]
+    if function.give:
+        lines += [f"    xheap_give_arrived({function.parameters[0].name}); // the gate checked it"]
     call = f"{body}({arguments(function, changed)})"
     if function.gives:
         lines += ["    xheap_pass_open();", f"    const int64_t gate_result = {call};",

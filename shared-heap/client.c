@@ -7,7 +7,7 @@
 // (a magazine) per size class, so that allocating and freeing takes no lock and no crossing. What is freed by another thread
 // than allocates comes round through the monitor, in batches.
 // Invariant: an object in a magazine is owned by this domain in the owner table, is nobody's child and has none, is not lent,
-// and is marked in local_state[].
+// and is not in use (local_state[]).
 #include "client.h"
 
 #define MAGAZINE_MAX 63
@@ -30,7 +30,6 @@ _Static_assert(XHEAP_GRANULE_BYTES == 1 << 8, "class_of");
 static void drain(const uint32_t *granules, uint32_t count) {
     uint64_t words[XHEAP_DRAIN_BATCH / 3] = {0};
     for (uint32_t i = 0; i < count; i++) {
-        local_state[granules[i]] = 0;
         words[i / 3] |= (uint64_t)(granules[i] + 1) << i % 3 * XHEAP_NUMBER_BITS;
     }
     int error = xheap_drain(words[0], words[1], words[2], words[3], words[4], words[5]);
@@ -43,7 +42,7 @@ __attribute__((noinline)) int client_refusal(const void *address) {
     if (!view.room || address_of(view.granule) != address) return -EINVAL;
     if (!view.owner) return -ESTALE; // back with the monitor
     if (view.owner != domain_self || view.root != view.granule) return -EPERM;
-    return is_unused(view.granule) ? -ESTALE : -EBUSY;
+    return is_used(view.granule) ? -EBUSY : -ESTALE;
 }
 
 static void drain_one(uint32_t granule) { drain(&granule, 1); }
@@ -59,7 +58,7 @@ __attribute__((noinline)) static void *alloc_refilled(size_t bytes) {
     if (got <= 0) return NULL;
     for (int i = 0; i < got; i++) {
         uint32_t granule = granule_of((void *)public_area.given[thread_self()].object[i]);
-        local_state[granule] = LOCAL_UNUSED;
+        local_state[granule] = 0;
         mine->granule[mine->count++] = granule;
     }
     return xheap_alloc(bytes);
@@ -67,7 +66,7 @@ __attribute__((noinline)) static void *alloc_refilled(size_t bytes) {
 
 // Its count is used up: back to the monitor, whose generation changes.
 __attribute__((noinline)) static void *alloc_another(size_t bytes, uint32_t granule) {
-    drain_one(granule);
+    if (use_end(granule)) drain_one(granule);
     return xheap_alloc(bytes);
 }
 
@@ -78,7 +77,7 @@ void *xheap_alloc(size_t bytes) {
     if (__builtin_expect(!count, 0)) return alloc_refilled(bytes);
     uint32_t granule = mine->granule[count - 1];
     mine->count = count - 1;
-    if (__builtin_expect((int16_t)++local_state[granule] < 0, 0)) return alloc_another(bytes, granule);
+    if (__builtin_expect((int16_t)(local_state[granule] += LOCAL_COUNT + LOCAL_USED) < 0, 0)) return alloc_another(bytes, granule);
     return address_of(granule); // in use, and the next generation
 }
 
@@ -106,12 +105,11 @@ __attribute__((noinline)) static int free_carefully(void *address) {
 int xheap_free(void *address) {
     uint64_t offset = (uintptr_t)address - ARENA_BASE;
     uint32_t granule = (uint32_t)(offset / XHEAP_GRANULE_BYTES);
-    if (__builtin_expect(offset >= ARENA_BYTES || offset % XHEAP_GRANULE_BYTES ||
-                         owner_table[granule].owner_link != (uint32_t)domain_self << 24, 0))
-        return free_carefully(address);
-    if (__builtin_expect(mark_unused(granule), 0)) return -ESTALE;
+    if (__builtin_expect(offset >= ARENA_BYTES || offset % XHEAP_GRANULE_BYTES || !use_end(granule), 0)) return client_refusal(address);
     client_order();
-    if (__builtin_expect(client_lent, 0)) return unmark(granule), free_carefully(address);
+    // Looked at last: another thread could have attached a child to it until then.
+    if (__builtin_expect(client_lent || owner_table[granule].owner_link != (uint32_t)domain_self << 24, 0))
+        return use_begin(granule), free_carefully(address);
     uint32_t size_class = heap_class(granule);
     struct magazine *mine = magazine(size_class);
     uint32_t count = mine->count;
@@ -144,13 +142,13 @@ static uint64_t generation_of(const struct view *view) {
 
 xheap_handle_t xheap_handle(const void *object) {
     struct view view = view_of(object);
-    if (view.owner != domain_self || is_unused(view.granule)) return 0;
+    if (view.owner != domain_self || !is_used(view.root)) return 0;
     return generation_of(&view) | view.granule;
 }
 
 void *xheap_resolve(xheap_handle_t handle) {
     uint32_t granule = (uint32_t)handle & (XHEAP_GRANULES - 1);
     struct view view = view_of(address_of(granule));
-    if (view.granule != granule || view.owner != domain_self || is_unused(granule)) return NULL;
+    if (view.granule != granule || view.owner != domain_self || !is_used(view.root)) return NULL;
     return (generation_of(&view) | granule) == handle ? address_of(granule) : NULL;
 }

@@ -3,8 +3,9 @@
 
 // client.h - what the files of a domain's half of the heap share. All of it is that domain's own memory.
 //
-// local_state[] has a word per granule, for objects that this domain owns: bit 0 = not in use (free in a cache, or passed and
-// about to leave), above it how often it was allocated here (14 bits). An object that arrives has bit 0 clear.
+// local_state[] has a word per granule: bit 0 = an object starts here that this domain may use, above it how often it was
+// allocated here (14 bits). Whoever clears the bit, and nobody else, may free, give, pass or attach the object. It is set by
+// allocation, arrival and detaching: so it is clear for what lies in a cache, is on its way, or is a child (its root's counts).
 // No lock: a cache belongs to one thread, records of lends too, and local_state changes by single instructions. On one CPU
 // that is enough; several need a lock prefix there, and a full fence where client_order() is.
 #ifndef SHARED_HEAP_CLIENT_H
@@ -14,7 +15,8 @@
 #include "thread.h"
 #include "xheap.h"
 
-#define LOCAL_UNUSED 1
+#define LOCAL_USED 1
+#define LOCAL_COUNT 2              // one more allocation
 #define LENDS_MAX 63              // per thread: six arguments, ten calls deep
 
 extern uint16_t local_state[XHEAP_GRANULES];
@@ -26,21 +28,21 @@ _Static_assert(THREAD_MAX <= 64, "a bit per thread");
 extern volatile uint64_t client_lenders; // bit = thread that ever lent
 extern volatile uint32_t client_lent;    // records of all threads together
 
-// One of two threads that do opposite things at once sees the other: whoever frees marks first and then looks for lends,
-// whoever lends records first and then looks for the mark.
+// One of two threads that do opposite things at once sees the other: whoever frees clears the bit and then looks for lends,
+// whoever lends records first and then looks at the bit.
 static inline void client_order(void) { __atomic_signal_fence(__ATOMIC_SEQ_CST); }
 
 static inline uint32_t granule_of(const void *address) { return (uint32_t)(((uintptr_t)address - ARENA_BASE) / XHEAP_GRANULE_BYTES); }
 static inline void *address_of(uint32_t granule) { return arena + (uint64_t)granule * XHEAP_GRANULE_BYTES; }
 
-static inline bool is_unused(uint32_t granule) { return local_state[granule] & LOCAL_UNUSED; }
-// Sets the mark; true when it was set before.
-static inline bool mark_unused(uint32_t granule) {
+static inline bool is_used(uint32_t granule) { return local_state[granule] & LOCAL_USED; }
+// True for the one who cleared the bit.
+static inline bool use_end(uint32_t granule) {
     bool was;
-    __asm__ volatile("btsw $0, %1" : "=@ccc"(was), "+m"(local_state[granule]));
+    __asm__ volatile("btrw $0, %1" : "=@ccc"(was), "+m"(local_state[granule]));
     return was;
 }
-static inline void unmark(uint32_t granule) { __asm__ volatile("btrw $0, %0" : "+m"(local_state[granule]) : : "cc"); }
+static inline void use_begin(uint32_t granule) { __asm__ volatile("btsw $0, %0" : "+m"(local_state[granule]) : : "cc"); }
 
 bool client_is_listed(uint32_t granule);
 static inline bool is_lent(uint32_t granule) {
@@ -74,10 +76,10 @@ static inline bool part_with(const void *address) {
     uint64_t offset = (uintptr_t)address - ARENA_BASE, granule = offset / XHEAP_GRANULE_BYTES;
     if (__builtin_expect(offset >= ARENA_BYTES || offset % XHEAP_GRANULE_BYTES, 0)) return false;
     if (__builtin_expect(xheap_entry_owner(owner_table[granule].owner_link) != domain_self, 0)) return false;
-    if (__builtin_expect(mark_unused((uint32_t)granule), 0)) return false;
+    if (__builtin_expect(!use_end((uint32_t)granule), 0)) return false;
     client_order();
     if (__builtin_expect(!is_lent((uint32_t)granule), 1)) return true;
-    unmark((uint32_t)granule);
+    use_begin((uint32_t)granule);
     return false;
 }
 int client_refusal(const void *address);

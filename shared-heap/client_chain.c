@@ -5,13 +5,9 @@
 #include "client.h"
 
 int xheap_attach(void *root, void *const *children, size_t count) {
-    struct view of = view_of(root);
-    if (!of.room || address_of(of.granule) != root) return -EINVAL;
-    if (of.owner != domain_self) return of.owner ? -EPERM : -ESTALE;
-    if (of.root != of.granule) return -EPERM;
-    if (is_unused(of.granule)) return -ESTALE;
-    if (is_lent(of.granule)) return -EBUSY;
-    for (size_t done = 0; done < count;) {
+    if (!part_with(root)) return client_refusal(root); // it cannot be lent or leave meanwhile
+    int failed = 0;
+    for (size_t done = 0; done < count && !failed;) {
         uint32_t batch = 0, granules[XHEAP_JOIN_BATCH];
         uint64_t words[XHEAP_JOIN_BATCH / 3] = {0};
         int error = 0;
@@ -22,20 +18,24 @@ int xheap_attach(void *root, void *const *children, size_t count) {
             granules[batch] = granule_of(child);
             words[batch / 3] |= (uint64_t)(granules[batch] + 1) << batch % 3 * XHEAP_NUMBER_BITS;
         }
-        int refused = batch ? xheap_join(of.granule, words[0], words[1], words[2], words[3], words[4]) : 0;
-        for (uint32_t i = 0; i < batch; i++) unmark(granules[i]);
-        if (refused || error) return refused ? refused : error;
+        int refused = batch ? xheap_join(granule_of(root), words[0], words[1], words[2], words[3], words[4]) : 0;
+        for (uint32_t i = 0; refused && i < batch; i++) use_begin(granules[i]);
+        failed = refused ? refused : error;
         done += batch;
     }
-    return 0;
+    use_begin(granule_of(root));
+    return failed;
 }
 
 int xheap_detach(void *child) {
     struct view view = view_of(child);
     if (!view.room || address_of(view.granule) != child || view.root == view.granule) return -EINVAL;
     if (view.owner != domain_self) return -EPERM;
-    if (is_lent(view.root)) return -EBUSY;
-    return xheap_part(view.granule);
+    if (!part_with(address_of(view.root))) return client_refusal(address_of(view.root)); // as for attaching
+    int error = xheap_part(view.granule);
+    if (!error) use_begin(view.granule);
+    use_begin(view.root);
+    return error;
 }
 
 void *xheap_root(const void *address) {

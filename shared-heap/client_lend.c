@@ -40,7 +40,10 @@ int xheap_lend_begin(const void *address, size_t bytes) {
     mine->count = count + 1;
     lent_more();
     client_order();
-    if (view.owner != domain_self || !is_unused(view.root)) return 0;
+    // A child could have left its root before this was recorded.
+    if ((view.owner != domain_self || is_used(view.root)) &&
+        (view.root == view.granule || view_of(address).root == view.root))
+        return 0;
     xheap_lend_end();
     return -EFAULT;
 }
@@ -50,10 +53,13 @@ void xheap_lend_end(void) {
     lent_less();
 }
 
-// On the way of a give gate, which checks owner and start itself: only what this domain alone knows is looked at here.
+// On the way of a give gate, which finds nothing to refuse then: what is out of use here cannot go elsewhere.
 int xheap_give_begin(const void *address) {
-    uint64_t granule = ((uintptr_t)address - ARENA_BASE) / XHEAP_GRANULE_BYTES;
-    if (granule >= XHEAP_GRANULES) return -EINVAL;
-    if (is_unused((uint32_t)granule)) return -ESTALE;
-    return is_lent((uint32_t)granule) ? -EBUSY : 0;
+    if (__builtin_expect(part_with(address), 1)) return 0;
+    uint32_t granule = granule_of(address);
+    if (!xheap_contains(address)) return -EINVAL;
+    bool own = address_of(granule) == address && xheap_entry_owner(owner_table[granule].owner_link) == domain_self;
+    return own ? client_refusal(address) : -EPERM;
 }
+
+void xheap_give_arrived(const void *address) { use_begin(granule_of(address)); }

@@ -7,7 +7,7 @@
 // thread received last. Entered by a gate, the list waits in domain_gives[], in this domain's own memory, where the monitor's
 // phase of the gate reads it, moves the owners and leaves what it really moved on key 15. In the heap another domain could
 // change it in between, on either side of the monitor.
-// An object that is passed is marked as unused at once, and unmarked when it leaves: until then nobody can free, lend or pass it again.
+// An object that is passed is out of use at once: nobody can free, lend or pass it again. It is in use where it arrives.
 #include "client.h"
 #include "string.h"
 
@@ -52,7 +52,7 @@ int xheap_pass_all(void *const *objects, size_t count) {
     for (size_t i = 0; i < count; i++) {
         if (__builtin_expect(!part_with(objects[i]), 0)) {
             int error = client_refusal(objects[i]);
-            while (i-- > 0) unmark(granule_of(objects[i]));
+            while (i-- > 0) use_begin(granule_of(objects[i]));
             return error;
         }
         pass->passed[first + i] = objects[i];
@@ -67,11 +67,7 @@ uint64_t xheap_pass_export(void) {
     struct pass *pass = mine();
     struct give_list *list = &domain_gives[thread_self()];
     uint32_t count = level_count(pass);
-    for (uint32_t i = 0; i < count; i++) {
-        void *object = pass->passed[pass->base + i];
-        list->object[i] = (uint64_t)object;
-        unmark(granule_of(object));
-    }
+    for (uint32_t i = 0; i < count; i++) list->object[i] = (uint64_t)pass->passed[pass->base + i];
     close_level(pass);
     return count;
 }
@@ -79,7 +75,7 @@ uint64_t xheap_pass_export(void) {
 void xheap_pass_publish(void) {
     struct pass *pass = mine();
     pass->taken_count = level_count(pass);
-    for (uint32_t i = 0; i < pass->taken_count; i++) unmark(granule_of(pass->passed[pass->base + i]));
+    for (uint32_t i = 0; i < pass->taken_count; i++) use_begin(granule_of(pass->passed[pass->base + i]));
     memcpy(pass->taken, pass->passed + pass->base, pass->taken_count * sizeof *pass->taken);
     close_level(pass);
 }
@@ -89,7 +85,10 @@ void xheap_pass_accept(void) {
     const volatile struct give_list *given = &public_area.given[thread_self()];
     uint32_t count = given->count;
     pass->taken_count = count <= GIVE_MAX ? count : 0;
-    for (uint32_t i = 0; i < pass->taken_count; i++) pass->taken[i] = (void *)given->object[i];
+    for (uint32_t i = 0; i < pass->taken_count; i++) {
+        pass->taken[i] = (void *)given->object[i];
+        if (pass->taken[i]) use_begin(granule_of(pass->taken[i]));
+    }
 }
 
 // Still ours: it could have been given away since it came.

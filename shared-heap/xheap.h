@@ -109,7 +109,7 @@ size_t xheap_take_all(void **objects, size_t max);
 // children; -EBUSY, -ESTALE as for xheap_free(); -E2BIG beyond XHEAP_CHILDREN_MAX. A failure leaves the first ones attached.
 int xheap_attach(void *root, void *const *children, size_t count);
 // Makes an own child an object of its own again. Returns 0; -EINVAL when it is no child's start; -EPERM when another domain
-// owns it; -EBUSY while its root is lent.
+// owns it; -EBUSY while its root is lent, -ESTALE when that was freed or passed.
 int xheap_detach(void *child);
 // The root of the child that contains address; NULL when that is no child. What a root's bytes say about its children was
 // written by somebody else: this is how the receiver checks it.
@@ -135,9 +135,10 @@ int xheap_check(const void *address, size_t bytes);
 int xheap_lend_begin(const void *address, size_t bytes);
 void xheap_lend_end(void);
 // The caller's side of a give parameter: 0, -EINVAL outside the heap, -ESTALE when this domain freed or passed it, -EBUSY while
-// it is lent. The gate itself refuses (-EPERM) what the caller does not own, what is no object's start and what is a child, so
-// the callee need not look again.
+// it is lent, -EPERM when the caller does not own it, or it is no object's start, or a child. The gate itself refuses those as
+// well (-EPERM), so the callee need not look again: it says that the object arrived, and can use it from then on.
 int xheap_give_begin(const void *address);
+void xheap_give_arrived(const void *address);
 // Round GATE_GIVES functions. open: before the body. Then one of: export (entered by a gate: the list is laid out
 // where the gate's phase in the monitor reads it; returns how many objects were passed), or publish (called inside one
 // domain: what was passed can be taken). accept: in the caller, after the gate.
