@@ -72,7 +72,7 @@ def section(fragments, domain):
     check(FILES_KIB * 1024 < size < FILES_KIB * 1024 * 1.01 and start % 4096 == 0 and size % 4096 == 0, f"{size} bytes at {start:#x}")
     whose = audit.domain(folder, domain)
     check(start > whose["data_start"] + whose["data_bytes"], "no hole between the data and what is persistent")
-    copies = list(tables(folder, len(rows) + 1)  # and the nucleus)
+    copies = list(tables(folder, len(rows) + 1))   # and the nucleus
     check(len(copies) == 2, f"{len(copies)} tables")
     for table in copies:
         equal("table", {name: pair if pair[1] else (0, 0) for name, pair in table.items() if name != "nucleus"}, rows)
