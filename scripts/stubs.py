@@ -79,7 +79,7 @@ def caller_stub(function, label):
     changed = {p.name: f"crossing_{p.name}" for p in pointers}
     lines += [f"    gate_result = {label}({arguments(function, changed)});"]
     if function.gives:
-        lines += ["    xheap_pass_accept();"]
+        lines += ["    xheap_pass_accept(gate_result);"]
     for p in pointers:
         if p.mode in ("lend_out", "lend_inout"):
             lines += [f"    if (bounced_{p.name} && gate_result != -EDOMAINDEAD && gate_result != -ENOSTACK)",

@@ -12,7 +12,7 @@ int xheap_attach(void *root, void *const *children, size_t count) {
         uint64_t words[XHEAP_JOIN_BATCH / 3] = {0};
         int error = 0;
         for (; batch < XHEAP_JOIN_BATCH && done + batch < count; batch++) {
-            void *child = children[done + batch];
+            void *child = *(void *const volatile *)&children[done + batch]; // read once: the array could lie in the heap
             error = child == root ? -EINVAL : part_with(child) ? 0 : client_refusal(child);
             if (error) break;
             granules[batch] = granule_of(child);

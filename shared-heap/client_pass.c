@@ -50,12 +50,13 @@ int xheap_pass_all(void *const *objects, size_t count) {
         return -E2BIG;
     uint32_t first = pass->count;
     for (size_t i = 0; i < count; i++) {
-        if (__builtin_expect(!part_with(objects[i]), 0)) {
-            int error = client_refusal(objects[i]);
-            while (i-- > 0) use_begin(granule_of(objects[i]));
+        void *object = *(void *const volatile *)&objects[i]; // read once: the array could lie in the heap
+        if (__builtin_expect(!part_with(object), 0)) {
+            int error = client_refusal(object);
+            while (i-- > 0) use_begin(granule_of(pass->passed[first + i]));
             return error;
         }
-        pass->passed[first + i] = objects[i];
+        pass->passed[first + i] = object;
     }
     pass->count = first + (uint32_t)count;
     return (int)(first - pass->base);
@@ -80,11 +81,11 @@ void xheap_pass_publish(void) {
     close_level(pass);
 }
 
-void xheap_pass_accept(void) {
+void xheap_pass_accept(int64_t result) {
     struct pass *pass = mine();
     const volatile struct give_list *given = &public_area.given[thread_self()];
     uint32_t count = given->count;
-    pass->taken_count = count <= GIVE_MAX ? count : 0;
+    pass->taken_count = result != -EDOMAINDEAD && count <= GIVE_MAX ? count : 0;
     for (uint32_t i = 0; i < pass->taken_count; i++) {
         pass->taken[i] = (void *)given->object[i];
         if (pass->taken[i]) use_begin(granule_of(pass->taken[i]));

@@ -117,7 +117,7 @@ void *xheap_root(const void *address);
 
 // ---- handles
 
-// Place, generation in the owner table, and generation in the owner's own count: free, give, drain and a restart end it.
+// Place, generation in the owner table, and generation in the owner's own count: free, give, drain, detaching and a restart end it.
 typedef uint64_t xheap_handle_t;
 // For an own live object. 0, which resolves to nothing, for anything else.
 xheap_handle_t xheap_handle(const void *object);
@@ -145,7 +145,7 @@ void xheap_give_arrived(const void *address);
 void xheap_pass_open(void);
 uint64_t xheap_pass_export(void);
 void xheap_pass_publish(void);
-void xheap_pass_accept(void);
+void xheap_pass_accept(int64_t result);
 
 // ---- the monitor's side
 
