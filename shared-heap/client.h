@@ -18,6 +18,7 @@
 #define LOCAL_USED 1
 #define LOCAL_COUNT 2              // one more allocation
 #define LENDS_MAX 63              // per thread: six arguments, ten calls deep
+#define LENDS_NOTHING XHEAP_GRANULES
 
 extern uint16_t local_state[XHEAP_GRANULES];
 

@@ -4,7 +4,8 @@
 // client_lend.c - lending for the length of a call: the lender's record, and the borrower's check.
 //
 // The records lie in the lender's memory, a stack per thread, since lends end in the order of calls. Who lends a child lends
-// its root. What is borrowed is recorded when it is lent on, so that lend_end need not ask; its owner has a record as well.
+// its root. For what is borrowed and lent on, the record names nothing: its owner has one that does, and a lender who frees it
+// all the same would else keep us from freeing it when it comes to us meanwhile.
 #include "client.h"
 
 struct lends domain_lends[THREAD_MAX];
@@ -36,7 +37,7 @@ int xheap_lend_begin(const void *address, size_t bytes) {
     uint32_t count = mine->count;
     if (count == LENDS_MAX) return -EBUSY;
     if (!(client_lenders >> thread & 1)) __atomic_fetch_or(&client_lenders, 1ull << thread, __ATOMIC_SEQ_CST);
-    mine->granule[count] = view.root;
+    mine->granule[count] = view.owner == domain_self ? view.root : LENDS_NOTHING;
     mine->count = count + 1;
     lent_more();
     client_order();
