@@ -30,11 +30,18 @@ static bool open_chunk(uint32_t size_class) {
     }
 }
 
-static void charge(struct heap_account *account, uint32_t bytes) {
-    account->bytes += bytes;
+void heap_charge(uint32_t granule, uint32_t domain) {
+    struct heap_account *account = &heap_account[domain];
+    heap_charged[granule] = (uint8_t)domain;
+    account->bytes += XHEAP_GRANULE_BYTES << heap_class(granule);
     account->objects++;
     if (account->bytes > account->most_bytes) account->most_bytes = account->bytes;
     if (account->objects > account->most_objects) account->most_objects = account->objects;
+}
+
+void heap_uncharge(uint32_t granule) {
+    heap_account[heap_charged[granule]].bytes -= XHEAP_GRANULE_BYTES << heap_class(granule);
+    heap_account[heap_charged[granule]].objects--;
 }
 
 int xheap_refill(uint32_t size_class, uint32_t count) {
@@ -58,8 +65,7 @@ int xheap_refill(uint32_t size_class, uint32_t count) {
         struct xheap_owner *entry = heap_entry(head - 1);
         entry->generation++;
         entry->owner_link = caller << 24;
-        heap_charged[head - 1] = (uint8_t)caller;
-        charge(account, bytes);
+        heap_charge(head - 1, caller);
         list->object[done] = (uint64_t)object;
     }
     list->count = done;
@@ -67,22 +73,20 @@ int xheap_refill(uint32_t size_class, uint32_t count) {
 }
 
 static void take_one(uint32_t granule) {
-    struct heap_account *payer = &heap_account[heap_charged[granule]];
-    uint32_t size_class = heap_class(granule);
     heap_entry(granule)->owner_link = 0;
-    heap_entry(granule)->generation++;
-    payer->bytes -= XHEAP_GRANULE_BYTES << size_class;
-    payer->objects--;
-    freelist_push(size_class, granule);
+    heap_uncharge(granule);
+    freelist_push(heap_class(granule), granule);
 }
 
-void heap_take_back(uint32_t granule) {
-    for (uint32_t child = heap_next[granule], next; child; child = next) {
+uint32_t heap_take_back(uint32_t granule) {
+    uint32_t taken = 1, generation = ++heap_entry(granule)->generation;
+    for (uint32_t child = heap_next[granule], next; child; child = next, taken++) {
         next = heap_next[child - 1];
-        heap_entry(child - 1)->generation += owner_table[granule].generation;
+        heap_entry(child - 1)->generation += generation;
         take_one(child - 1);
     }
     take_one(granule);
+    return taken;
 }
 
 int xheap_drain(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f) {

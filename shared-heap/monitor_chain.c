@@ -8,8 +8,6 @@
 // changes all): the sum goes on from what it was when it joins, and a child that leaves keeps it. It never comes back.
 #include "heap_monitor.h"
 
-#define LINK_CHILDREN 0xff
-
 static bool is_own_root(uint32_t granule, uint32_t caller) {
     return granule < XHEAP_GRANULES && xheap_entry_owner(owner_table[granule].owner_link) == caller;
 }

@@ -4,17 +4,19 @@
 // monitor_reclaim.c - a domain died: what becomes of the objects that it owned, had lent, and had borrowed.
 //
 // What was lent is in the lenders' own memory (client.h: lends), which they can write: it is read once, and believed only so far
-// as the owner table agrees. A domain that lies there keeps objects of its own from being freed until its threads are gone, or
-// has its own marked as untrusted.
-// Invariant: an orphan is listed here once for each loan of it, and freed with the last.
+// as the owner table agrees. A domain that lies there keeps objects of its own from being freed, and charged to it, until the
+// threads that were inside it have left, or has its own marked as untrusted.
+// Invariant: an orphan's link names the domain that died; orphan_threads[] of that domain has a thread, and the last to leave frees
+// all its orphans. There is no list of them that somebody could fill.
 #include "heap_monitor.h"
 #include "client.h"
 #include "nucleus.h"
 
-#define LENT_MAX (THREAD_MAX * LENDS_MAX)
+#define LINK_DOMAIN_SHIFT 8          // of an orphan's link, above the number of its children
+_Static_assert((DOMAIN_MAX << LINK_DOMAIN_SHIFT & XHEAP_UNTRUSTED) == 0 && LINK_CHILDREN < 1 << LINK_DOMAIN_SHIFT, "an orphan's link");
 
-static struct orphan { uint32_t granule, thread; } orphans[LENT_MAX];
-static uint32_t orphan_count, reclaimed[DOMAIN_MAX];
+static uint64_t orphan_threads[DOMAIN_MAX];
+static uint32_t reclaimed[DOMAIN_MAX];
 static struct lends loans;           // of one thread of one domain, read once
 
 // What domain says that it has lent on thread; false when it keeps no such records.
@@ -26,17 +28,20 @@ static bool read_loans(uint32_t domain, uint32_t thread) {
 
 static uint8_t owner_of(uint32_t granule) { return granule < XHEAP_GRANULES ? xheap_entry_owner(owner_table[granule].owner_link) : 0; }
 
-// listed: where the orphans of this domain begin in the list.
-static void orphan_lent(uint32_t domain, uint32_t thread, uint32_t listed) {
+static uint32_t orphan_link(uint32_t domain) { return (uint32_t)XHEAP_ORPHAN << 24 | domain << LINK_DOMAIN_SHIFT; }
+#define ORPHAN_LINK_MASK ((0xffu << 24) | (0xffu << LINK_DOMAIN_SHIFT))
+
+static void orphan_lent(uint32_t domain, uint32_t thread) {
     if (!read_loans(domain, thread)) return;
     for (uint32_t i = 0; i < loans.count; i++) {
         uint32_t granule = loans.granule[i];
-        bool mine = owner_of(granule) == domain;
-        for (uint32_t o = listed; o < orphan_count; o++) mine |= orphans[o].granule == granule; // lent twice
-        if (!mine || orphan_count == LENT_MAX) continue;
-        heap_entry(granule)->owner_link = (uint32_t)XHEAP_ORPHAN << 24 | xheap_entry_link(owner_table[granule].owner_link);
-        heap_entry(granule)->generation++;
-        orphans[orphan_count++] = (struct orphan){granule, thread};
+        if (owner_of(granule) == domain) {
+            struct xheap_owner *entry = heap_entry(granule);
+            entry->owner_link = orphan_link(domain) | (entry->owner_link & LINK_CHILDREN);
+            entry->generation++;
+        }
+        if (owner_of(granule) == XHEAP_ORPHAN && (owner_table[granule].owner_link & ORPHAN_LINK_MASK) == orphan_link(domain))
+            orphan_threads[domain] |= 1ull << thread; // also when another thread has it too
     }
 }
 
@@ -48,47 +53,47 @@ static void distrust_borrowed(uint32_t dead, uint32_t thread) {
     }
 }
 
+// Every object starts where the one before it ends, up to the first chunk without objects.
+static bool is_granule(uint32_t granule) { return granule < XHEAP_GRANULES && chunk_class[granule / XHEAP_CHUNK_GRANULES]; }
+static uint32_t granule_after(uint32_t granule) { return granule + (1u << heap_class(granule)); }
+
+static uint32_t free_all(uint32_t link, uint32_t mask) {
+    uint32_t freed = 0;
+    for (uint32_t granule = 0; is_granule(granule); granule = granule_after(granule))
+        if ((owner_table[granule].owner_link & mask) == link) freed += heap_take_back(granule);
+    return freed;
+}
+
 // Who owns it pays for it from now on.
-static void move_charge(uint32_t granule, uint32_t owner) {
-    struct heap_account *from = &heap_account[heap_charged[granule]], *to = &heap_account[owner];
-    uint32_t bytes = XHEAP_GRANULE_BYTES << heap_class(granule);
-    from->bytes -= bytes, from->objects--;
-    to->bytes += bytes, to->objects++;
-    heap_charged[granule] = (uint8_t)owner;
+static void move_charges(uint32_t from) {
+    for (uint32_t granule = 0; is_granule(granule); granule = granule_after(granule)) {
+        uint8_t owner = owner_of(granule);
+        if (owner == XHEAP_CHILD) owner = owner_of(xheap_entry_link(owner_table[granule].owner_link));
+        if (!owner || owner == XHEAP_ORPHAN || heap_charged[granule] != from) continue;
+        heap_uncharge(granule);
+        heap_charge(granule, owner);
+    }
 }
 
 uint32_t heap_reclaim(uint32_t domain, uint32_t generation, uint64_t inside) {
     if (domain < DOMAIN_FIRST || domain >= domain_count || generation <= reclaimed[domain]) return 0;
     reclaimed[domain] = generation;
-    const uint32_t listed = orphan_count;
     for (uint32_t thread = 0; thread < THREAD_MAX; thread++) {
-        orphan_lent(domain, thread, listed);
-        if (inside >> thread & 1) distrust_borrowed(domain, thread);
+        if (!(inside >> thread & 1)) continue;
+        orphan_lent(domain, thread);
+        distrust_borrowed(domain, thread);
     }
-    uint32_t freed = 0;
-    for (uint32_t chunk = 0; chunk < XHEAP_CHUNKS && chunk_class[chunk]; chunk++)
-        for (uint32_t i = 0; i < XHEAP_CHUNK_GRANULES; i += 1u << (chunk_class[chunk] - 1)) {
-            uint32_t granule = chunk * XHEAP_CHUNK_GRANULES + i, root = granule;
-            uint8_t owner = owner_of(granule);
-            if (owner == XHEAP_CHILD) owner = owner_of(root = xheap_entry_link(owner_table[granule].owner_link));
-            if (owner == domain && root == granule) freed += 1 + (owner_table[granule].owner_link & 0xff), heap_take_back(granule);
-            else if (owner && owner < DOMAIN_MAX && owner != domain && heap_charged[granule] == domain) move_charge(granule, owner);
-        }
+    uint32_t freed = free_all(domain << 24, 0xffu << 24);
+    move_charges(domain);
     return freed;
 }
 
 uint32_t heap_orphans_drop(uint32_t thread) {
     uint32_t freed = 0;
-    for (uint32_t o = 0; o < orphan_count;) {
-        if (orphans[o].thread != thread) {
-            o++;
-            continue;
-        }
-        uint32_t granule = orphans[o].granule;
-        orphans[o] = orphans[--orphan_count];
-        bool last = true;
-        for (uint32_t other = 0; other < orphan_count; other++) last &= orphans[other].granule != granule;
-        if (last) freed += 1 + (owner_table[granule].owner_link & 0xff), heap_take_back(granule);
+    for (uint32_t d = DOMAIN_FIRST; d < domain_count; d++) {
+        if (!(orphan_threads[d] >> thread & 1)) continue;
+        orphan_threads[d] &= ~(1ull << thread);
+        if (!orphan_threads[d]) freed += free_all(orphan_link(d), ORPHAN_LINK_MASK);
     }
     return freed;
 }
