@@ -16,7 +16,7 @@ import ktap
 import system
 
 GROUPS = """
-unit build illegal boot fs contract
+unit heap build illegal boot fs contract
 tools shell redis snapshot load wire stream connections udp counts
 step storm forbidden faults pc pc_faults pc_tables pc_net entropy page
 bench bench_boot

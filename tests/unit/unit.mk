@@ -69,6 +69,8 @@ $(foreach name,fs_keep fs_stop,$(eval test-$(name)-flags := -DCONFIG_FS_FILES_KI
 UNIT_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Werror -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=all $(addprefix -iquote ,lib core/include shared-heap domains/fs domains/kv domains/net domains/shell domains/time domains/sched drivers/console drivers/entropy drivers/virtio-rng tests/components/dumper)
 
+include tests/heap/heap.mk
+
 .PHONY: unit check
 unit: $(addprefix $(unit)/test_,$(unit-tests))
 
