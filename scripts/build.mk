@@ -36,11 +36,15 @@ common-flags := -std=gnu11 -O2 -g -ffreestanding -fbuiltin -fPIE -fvisibility=hi
 strict-flags := -Wall -Wextra -Werror
 # No system headers: a component sees the tree and what its compiler brings.
 private-includes := -nostdinc -isystem $(compiler-include) -Icore/include -Ishared-heap -Ilib
+# Ahead of these, for what the heap's mode decides: a component must not know it.
+heap-includes := $(if $(CONFIG_SHARED_HEAP_STRICT),-Ishared-heap/strict)
 assembler-flags := -g -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(O)=./build -Icore/include -Icore/gates -Wa,--noexecstack
 
 # A variant is a file. Words after the first '_' of its name that say platform, backend or option must fit.
-options := $(PLATFORM) $(BACKEND) $(if $(CONFIG_TEST_STEP),step,nostep) $(if $(CONFIG_TEST_PROBE),probe,noprobe)
-variants := host pc mpk none step nostep probe noprobe
+heap-mode := $(if $(CONFIG_SHARED_HEAP_STRICT),strict,shared)
+options := $(PLATFORM) $(BACKEND) $(heap-mode) \
+	$(if $(CONFIG_TEST_STEP),step,nostep) $(if $(CONFIG_TEST_PROBE),probe,noprobe)
+variants := host pc mpk none shared strict step nostep probe noprobe
 words-of = $(wordlist 2,99,$(subst _,$(space),$(basename $(notdir $(1)))))
 fits = $(if $(filter-out $(options),$(filter $(variants),$(call words-of,$(1)))),,$(1))
 pick = $(foreach file,$(1),$(call fits,$(file)))
@@ -119,16 +123,22 @@ endef
 
 lib-src := $(wildcard lib/*.c lib/*.S)
 lib-uses := time console entropy
-heap-src := $(wildcard shared-heap/client*.c)
+heap-src := $(call pick,$(wildcard shared-heap/client*.c))
 shared-flags := $(common-flags) $(strict-flags) $(private-includes) $(call header-flags,$(lib-uses))
+heap-flags := $(heap-includes) $(shared-flags)
+heap-objects := $(O)/obj/heap-$(heap-mode)
 $(O)/obj/lib/flags: FORCE
 	$(call keep-flags,$(shared-flags))
+$(heap-objects)/flags: FORCE
+	$(call keep-flags,$(heap-flags))
 shared-asflags := $(assembler-flags)
 $(foreach source,$(lib-src),$(eval $(call compile-rule,$(O)/obj/lib/$(basename $(notdir $(source))).o,$(source),$(O)/obj/lib/flags,shared-$(if $(filter %.S,$(source)),asflags,flags))))
-$(foreach source,$(heap-src),$(eval $(call compile-rule,$(O)/obj/lib/$(basename $(notdir $(source))).o,$(source),$(O)/obj/lib/flags,shared-flags)))
-archive-objects = $(addprefix $(O)/obj/lib/,$(addsuffix .o,$(basename $(notdir $(1)))))
-$(O)/obj/liblib.a: $(call archive-objects,$(lib-src))
-$(O)/obj/libxheap.a: $(call archive-objects,$(heap-src))
+$(foreach source,$(heap-src),$(eval \
+	$(call compile-rule,$(heap-objects)/$(basename $(notdir $(source))).o,$(source),$(heap-objects)/flags,heap-flags)))
+archive-objects = $(addprefix $(1)/,$(addsuffix .o,$(basename $(notdir $(2)))))
+heap-archive := $(O)/obj/libxheap-$(heap-mode).a
+$(O)/obj/liblib.a: $(call archive-objects,$(O)/obj/lib,$(lib-src))
+$(heap-archive): $(call archive-objects,$(heap-objects),$(heap-src))
 $(O)/obj/lib%.a:
 	$(call say,AR,$@)rm -f $@; $(AR) rcsD $@ $^
 
@@ -140,7 +150,8 @@ monitor-uses := sched time
 monitor-src := $(call pick,$(sort $(wildcard core/monitor/*.c core/monitor/*.S shared-heap/monitor*.c)))
 nucleus-src := $(call pick,$(sort $(wildcard core/nucleus/common/*.c core/nucleus/common/*.S core/nucleus/$(PLATFORM)/*.c core/nucleus/$(PLATFORM)/*.S))) \
 	$(if $(filter pc,$(PLATFORM)),$(call pick,$(wildcard core/gates/resume_pc_*.S)) core/monitor/symbols.c)
-monitor-flags := $(common-flags) $(strict-flags) $(private-includes) -I$(core-objects) -Icore/monitor $(call header-flags,$(monitor-uses))
+monitor-flags := $(common-flags) $(strict-flags) $(heap-includes) $(private-includes) \
+	-I$(core-objects) -Icore/monitor $(call header-flags,$(monitor-uses))
 # The hosted nucleus speaks to Linux: it alone sees the system's headers (for numbers and structs; it links no libc).
 nucleus-flags := $(common-flags) $(strict-flags) $(if $(filter pc,$(PLATFORM)),$(private-includes),-Icore/include -Ishared-heap -Ilib) \
 	-I$(core-objects) -Icore/nucleus/$(PLATFORM) -Icore/nucleus/common $(if $(filter pc,$(PLATFORM)),-Icore/monitor)
@@ -184,10 +195,11 @@ endef
 define manifest-json
 {"name": "$(notdir $(D))", "out": "$(D)", "platform": "$(PLATFORM)", "backend": "$(BACKEND)", "root": "$(CURDIR)", "build": "$(O)",
 "count": $(if $(CONFIG_GATE_COUNT),true,false), "probe": $(if $(CONFIG_TEST_PROBE),true,false), "floor": $(if $(CONFIG_BENCH_FLOOR),true,false),
-"compile": $(call strings,$(CC) $(common-flags) $(strict-flags) $(private-includes)),
+"strict": $(if $(CONFIG_SHARED_HEAP_STRICT),true,false),
+"compile": $(call strings,$(CC) $(common-flags) $(strict-flags) $(heap-includes) $(private-includes)),
 "assemble": $(call strings,$(CC) $(assembler-flags)),
 "compiler_include": "$(compiler-include)",
-"archives": $(call strings,$(O)/obj/liblib.a $(O)/obj/libxheap.a $(compiler-runtime)),
+"archives": $(call strings,$(O)/obj/liblib.a $(heap-archive) $(compiler-runtime)),
 "disabled": [$(foreach name,$(filter-out $(enabled),$(components)),$(call disabled-json,$(name))$(comma)){}],
 "monitor": {"object": "$(core-objects)/monitor.o", "gate": "$(if $(CONFIG_MONITOR_GATE_LIGHT),light,full)", "stack_kib": $(CONFIG_MONITOR_STACK_KIB), "heap_kib": $(CONFIG_MONITOR_HEAP_KIB)},
 "nucleus": {"object": "$(core-objects)/nucleus.o"},
@@ -198,7 +210,8 @@ $(file >$(D)/manifest.json.new,$(manifest-json))
 $(shell cmp -s $(D)/manifest.json.new $(D)/manifest.json && rm $(D)/manifest.json.new || mv $(D)/manifest.json.new $(D)/manifest.json)
 
 image-scripts := $(addprefix scripts/,image.py gategen.py prototypes.py stubs.py tables.py layout.py verify.py symbols.py objects.py gdb/cloister-gdb.py)
-public-headers := $(wildcard core/include/*.h shared-heap/*.h) $(foreach name,$(enabled),$($(name)-header))
+public-headers := $(wildcard core/include/*.h shared-heap/*.h shared-heap/strict/*.h) \
+	$(foreach name,$(enabled),$($(name)-header))
 $(D)/cloister.elf: $(foreach name,$(enabled),$(O)/obj/$(name).o) $(core-objects)/monitor.o $(core-objects)/nucleus.o \
-		$(O)/obj/liblib.a $(O)/obj/libxheap.a $(D)/manifest.json $(image-scripts) $(public-headers) $(wildcard core/gates/*)
+		$(O)/obj/liblib.a $(heap-archive) $(D)/manifest.json $(image-scripts) $(public-headers) $(wildcard core/gates/*)
 	$(call say,IMAGE,$@)$(PYTHON) scripts/image.py $(if $(Q),,--verbose) $(D)/manifest.json$(if $(filter pc,$(PLATFORM)), && $(PYTHON) scripts/privileged.py $(core-objects)/nucleus)

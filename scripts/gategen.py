@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass, field
 
 import objects
-from prototypes import Function, GateError, Parameter, devices, scan
+from prototypes import Function, GateError, Parameter, devices, lent, scan
 
 DOMAIN_NUCLEUS, DOMAIN_MONITOR, DOMAIN_FIRST = 0, 1, 2
 # Absolute symbols of the linker script, and what the build writes into every domain.
@@ -25,10 +25,11 @@ COMPONENT_TABLES = {"component_table", "component_count", "thread_table", "threa
 FLOOR_SYMBOLS = {"gate_floor", "gate_wrpkru"}
 
 
-def core_headers(component):
+def core_headers(component, strict):
     """The headers of core/include and shared-heap in which monitor or nucleus exports something."""
     out = []
-    for path in sorted(glob.glob("core/include/*.h") + glob.glob("shared-heap/*.h")):
+    folders = ["core/include", "shared-heap"] + ["shared-heap/strict"] * strict
+    for path in sorted(path for folder in folders for path in glob.glob(f"{folder}/*.h")):
         with open(path, encoding="utf-8") as text:
             if re.search(rf"^(BLOCKS )?GATE(_GIVES)?\({component}\)", text.read(), re.MULTILINE):
                 out.append(path)
@@ -152,9 +153,10 @@ class Plan:
                                              item["heap_kib"], item["object"], {item["name"], item["provides"]},
                                              set(item["uses"]), item["include"], item["devices"]))
         core = manifest["monitor"]
-        self.monitor = Component("monitor", core_headers("monitor"), "reentrant", core["gate"], core["stack_kib"], core["heap_kib"],
+        self.monitor = Component("monitor", core_headers("monitor", manifest["strict"]), "reentrant", core["gate"],
+                                 core["stack_kib"], core["heap_kib"],
                                  core["object"], {"monitor"}, set())
-        self.nucleus = Component("nucleus", core_headers("nucleus"), "reentrant", "full", 16, 0,
+        self.nucleus = Component("nucleus", core_headers("nucleus", manifest["strict"]), "reentrant", "full", 16, 0,
                                  manifest["nucleus"]["object"], {"nucleus"}, set())
         for component in self.everyone():
             component.symbols = objects.object_symbols(component.object)
@@ -297,6 +299,8 @@ class Plan:
             if any(self.needs_callee_stub(f) for f in component.exports.values()):
                 wanted += [(name, None) for name in
                            ("memcpy", "xheap_check", "xheap_pass_open", "xheap_pass_export", "xheap_give_arrived")]
+            if self.manifest["strict"] and any(f.give for f in component.exports.values()):
+                wanted.append(("xheap_claim_one", None))
         used_members, seen = set(), set()
         domain.raw = set()
         while wanted:
@@ -334,6 +338,8 @@ class Plan:
             if self.needs_caller_stub(domain, function):
                 wanted += [(other, None) for other in
                            ("memcpy", "xheap_lend_begin", "xheap_lend_end", "xheap_alloc", "xheap_free")]
+                if self.manifest["strict"] and lent(function):
+                    wanted += [("xheap_loan_begin", None), ("xheap_loan_end", None)]
                 wanted += [("xheap_give_begin", None)] * function.give + [("xheap_pass_accept", None)] * function.gives
 
     def raw_allowed(self, domain, name):

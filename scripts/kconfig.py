@@ -24,7 +24,7 @@ from objects import write_if_changed
 ASSIGNMENT = re.compile(r'^CONFIG_(\w+)=(.*)$')
 UNSET = re.compile(r'^# CONFIG_(\w+) is not set')
 # What reaches the trusted code's autoconf.h; placement must not, or moving a component would recompile it.
-TRUSTED_OPTIONS = ("TICK_HZ", "GATE_COUNT", "TEST_PROBE", "TEST_STEP", "BENCH_FLOOR")
+TRUSTED_OPTIONS = ("TICK_HZ", "GATE_COUNT", "TEST_PROBE", "TEST_STEP", "BENCH_FLOOR", "SHARED_HEAP_STRICT")
 
 
 class ConfigError(Exception):
@@ -183,7 +183,7 @@ def folder_of(tree, out):
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name) or name in ("obj", "sources"):
         raise ConfigError(f"CONFIG_NAME='{name}' cannot name a folder; use letters, digits, '-', '_' and '.'")
     # Images of one placement for two platforms, or with two ways to the network, stand side by side.
-    for symbol, suffix in (("STREAM", "-stream"), ("PLATFORM_PC", "-pc")):
+    for symbol, suffix in (("SHARED_HEAP_STRICT", "-strict"), ("STREAM", "-stream"), ("PLATFORM_PC", "-pc")):
         if tree.syms[symbol].str_value == "y" and not name.endswith(suffix):
             name += suffix
     return os.path.join(out, name)

@@ -65,6 +65,10 @@ class Function:
         return f"{result or self.result} {name}({inside})"
 
 
+def lent(function):
+    return [p for p in function.parameters if p.mode and p.mode != "give"]
+
+
 def strip_bodies(text):
     """Function bodies (static inline) become ';': they hold what a C parser without GNU extensions does not know."""
     out, depth, skipping, last = [], 0, 0, ""
@@ -89,7 +93,7 @@ def strip_bodies(text):
 def preprocess(headers, include, manifest):
     source = "".join(f'#include "{header}"\n' for header in headers)
     command = (["gcc", "-E", "-std=gnu11", "-ffreestanding", "-DGATE_SCAN", "-nostdinc"] + DEFINES +
-               [f"-I{path}" for path in [".", "core/include", "shared-heap", "lib"] + list(include)] +
+               [f"-I{path}" for path in [".", "core/include", "shared-heap", "shared-heap/strict", "lib", *include]] +
                ["-isystem", manifest["compiler_include"], "-x", "c", "-"])
     done = subprocess.run(command, input=source, capture_output=True, text=True, check=False)
     if done.returncode:

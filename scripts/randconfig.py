@@ -19,6 +19,8 @@ import kconfig
 
 # One configuration in so many has no protection at all.
 NONE_ONE_IN = 8
+# And of the others, one in so many has the shared heap's strict mode.
+STRICT_ONE_IN = 3
 # Number of domain names to choose among; the build has keys for twelve.
 DOMAINS_MAX = 12
 # kv says that the system is ready; the monitor does not link without a scheduler.
@@ -75,6 +77,8 @@ def randomise(tree, dice):
             symbol.set_value(2)
         elif symbol.visibility and symbol.orig_type == kconfiglib.INT:
             symbol.set_value(str(number(dice, symbol)))
+    if tree.syms["BACKEND_MPK"].str_value == "y" and dice.randrange(STRICT_ONE_IN) == 0:
+        tree.syms["SHARED_HEAP_STRICT"].set_value(2)
 
 
 def write(seed, file):

@@ -18,7 +18,7 @@ import system
 GROUPS = """
 unit heap build illegal boot fs contract
 tools shell redis snapshot load wire stream connections udp counts
-step storm forbidden faults pc pc_faults pc_tables pc_net entropy page
+step storm forbidden strict faults pc pc_faults pc_tables pc_net entropy page
 bench bench_boot
 """.split()
 DEADLINE_SECONDS = 25 * 60

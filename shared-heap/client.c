@@ -22,7 +22,7 @@ _Static_assert(XHEAP_GRANULES <= 1 << 18, "handle: 32 + 14 + 18 bits");
 _Static_assert(XHEAP_GRANULES < 1 << XHEAP_NUMBER_BITS && 3 * XHEAP_NUMBER_BITS <= 64, "three granules in a word");
 
 static inline uint32_t class_of(size_t bytes) {
-    return 63u - (uint32_t)__builtin_clzll((bytes - 1) | (XHEAP_GRANULE_BYTES - 1)) - 7;
+    return 63u - (uint32_t)__builtin_clzll((bytes - 1) | ((XHEAP_GRANULE_BYTES << XHEAP_SMALLEST_CLASS) - 1)) - 7;
 }
 _Static_assert(XHEAP_GRANULE_BYTES == 1 << 8, "class_of");
 

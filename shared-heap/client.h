@@ -11,6 +11,7 @@
 #ifndef SHARED_HEAP_CLIENT_H
 #define SHARED_HEAP_CLIENT_H
 
+#include <heap_mode.h>
 #include "domain.h"
 #include "thread.h"
 #include "xheap.h"

@@ -26,7 +26,7 @@ static void lent_less(void) { __asm__ volatile("decl %0" : "+m"(client_lent) : :
 
 int xheap_check(const void *address, size_t bytes) {
     struct view view = view_of(address);
-    return bytes <= view.room && view.owner && view.owner != domain_self ? 0 : -EFAULT;
+    return bytes <= view.room && view.owner && view.owner != domain_self && client_reaches(view.root) ? 0 : -EFAULT;
 }
 
 int xheap_lend_begin(const void *address, size_t bytes) {

@@ -90,6 +90,7 @@ void xheap_pass_accept(int64_t result) {
         pass->taken[i] = (void *)given->object[i];
         if (pass->taken[i]) use_begin(granule_of(pass->taken[i]));
     }
+    client_claim(pass->taken, pass->taken_count);
 }
 
 // Still ours: it could have been given away since it came.

@@ -13,6 +13,7 @@
 #ifndef SHARED_HEAP_HEAP_MONITOR_H
 #define SHARED_HEAP_HEAP_MONITOR_H
 
+#include <heap_mode.h>
 #include "monitor.h"
 #include "xheap.h"
 

@@ -46,7 +46,8 @@ void heap_uncharge(uint32_t granule) {
 
 int xheap_refill(uint32_t size_class, uint32_t count) {
     uint32_t caller = monitor_caller();
-    if (size_class >= XHEAP_CLASSES || !count || count > XHEAP_BATCH) return -EINVAL;
+    if (size_class - XHEAP_SMALLEST_CLASS >= XHEAP_CLASSES - XHEAP_SMALLEST_CLASS) return -EINVAL;
+    if (!count || count > XHEAP_BATCH) return -EINVAL;
     uint32_t bytes = XHEAP_GRANULE_BYTES << size_class, most = REFILL_BYTES_MAX / bytes, done = 0;
     if (count > most) count = most;
     struct heap_account *account = &heap_account[caller];
@@ -65,15 +66,18 @@ int xheap_refill(uint32_t size_class, uint32_t count) {
         struct xheap_owner *entry = heap_entry(head - 1);
         entry->generation++;
         entry->owner_link = caller << 24;
+        heap_settle(head - 1);
         heap_charge(head - 1, caller);
         list->object[done] = (uint64_t)object;
     }
+    heap_keys_apply();
     list->count = done;
     return done ? (int)done : -ENOMEM;
 }
 
 static void take_one(uint32_t granule) {
     heap_entry(granule)->owner_link = 0;
+    heap_settle(granule);
     heap_uncharge(granule);
     freelist_push(heap_class(granule), granule);
 }
@@ -97,8 +101,10 @@ int xheap_drain(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint
         if (!number) continue;
         named++;
         if (number > XHEAP_GRANULES || xheap_entry_owner(owner_table[number - 1].owner_link) != caller) continue;
+        if (heap_is_lent(number - 1)) continue;
         heap_take_back(number - 1);
         done++;
     }
+    heap_keys_apply();
     return done == named ? (int)done : -EPERM;
 }

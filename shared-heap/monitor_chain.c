@@ -9,7 +9,8 @@
 #include "heap_monitor.h"
 
 static bool is_own_root(uint32_t granule, uint32_t caller) {
-    return granule < XHEAP_GRANULES && xheap_entry_owner(owner_table[granule].owner_link) == caller;
+    if (granule >= XHEAP_GRANULES || heap_is_lent(granule)) return false;
+    return xheap_entry_owner(owner_table[granule].owner_link) == caller;
 }
 
 static uint32_t number_of(const uint64_t words[], uint32_t i) {

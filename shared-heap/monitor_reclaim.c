@@ -85,6 +85,7 @@ uint32_t heap_reclaim(uint32_t domain, uint32_t generation, uint64_t inside) {
     }
     uint32_t freed = free_all(domain << 24, 0xffu << 24);
     move_charges(domain);
+    heap_keys_apply();
     return freed;
 }
 
@@ -95,5 +96,6 @@ uint32_t heap_orphans_drop(uint32_t thread) {
         orphan_threads[d] &= ~(1ull << thread);
         if (!orphan_threads[d]) freed += free_all(orphan_link(d), ORPHAN_LINK_MASK);
     }
+    heap_keys_apply();
     return freed;
 }

@@ -51,8 +51,15 @@ GATE(nucleus) int nucleus_slots_read(uint32_t domain, uint32_t offset, uint64_t 
 // Returns 0, or -EINVAL when [address, +bytes) is not wholly inside one domain's mapped memory.
 GATE(nucleus) int nucleus_memory_read(uintptr_t address, void *out, size_t bytes);
 
-// Ends the system with an exit status (0..255). Does not return. pc: without a device that takes the status, SYSTEM_STATUS_REBOOT
-// resets the machine, and any other switches it off.
+// Strict mode of the shared heap: from now on pages pages from address, all inside the arena, are for domain alone (and
+// for the nucleus's alias). Returns 0; -EINVAL for another range or domain; -ENOMEM when Linux cannot split its
+// mapping; -ENODEV in shared mode. One CPU: when it returns, nobody reaches the pages by another key. Several: the CPUs
+// that may hold a translation with a key that ends (those that ran the domain since the last such call) must drop it,
+// and acknowledge, before this returns: only then may the monitor change the owner table or zero the pages.
+GATE(nucleus) int nucleus_page_rekey(uintptr_t address, size_t pages, uint32_t domain);
+
+// Ends the system with an exit status (0..255). Does not return. pc: without a device that takes the status,
+// SYSTEM_STATUS_REBOOT resets the machine, and any other switches it off.
 GATE(nucleus) int nucleus_shutdown(uint32_t status);
 
 // ---- upcalls: the nucleus enters the monitor at monitor_upcall(kind, argument) on the running thread's stack ----

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The Cloister authors
 
 // devices.c - device_submit and device_event: the check that a device belongs to the domain that drives it.
+#include <heap_mode.h>
 #include "device.h"
 #include "monitor.h"
 #include "nucleus.h"
@@ -16,7 +17,7 @@ int device_submit(uint32_t device, uint32_t operation, struct device_buffer *buf
     struct device_buffer list[DEVICE_BATCH_MAX]; // private: the originals can change under us
     for (size_t i = 0; i < count; i++) {
         private_copy(&list[i], &buffers[i], sizeof list[i]);
-        if (!list[i].bytes || !xheap_owner_of((void *)list[i].address, list[i].bytes)) return -EINVAL;
+        if (!list[i].bytes || !heap_is_reached(caller, (void *)list[i].address, list[i].bytes)) return -EINVAL;
     }
     int done = nucleus_device_submit(device, operation, list, count);
     for (int i = 0; i < done; i++) buffers[i].result = list[i].result;

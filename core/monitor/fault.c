@@ -6,10 +6,12 @@
 // The nucleus said what happened; this names the domain, the address's owner, the function, and the gate by which the
 // domain was entered (from the inbound record below its anchor and the caller's published frame, both range-checked,
 // since a broken domain may have scribbled on its own). It never prints another domain's registers.
+#include <heap_mode.h>
 #include "format.h"
 #include "monitor.h"
 #include "nucleus.h"
 #include "slots_asm.h"
+#include "string.h"
 #include "symbols.h"
 #include "xheap.h"
 
@@ -22,6 +24,8 @@ static const char *const kinds[] = {"read", "write", "execute", "illegal-instruc
                                     "alignment", "trap", "system-call"};
 
 static bool is_in(uint64_t address, uint64_t start, uint64_t bytes) { return address - start < bytes; }
+
+#define HEAP_OBJECT "heap"
 
 struct place { const char *owner, *object; uint32_t key; };
 
@@ -47,7 +51,8 @@ static struct place place_of(uint64_t address) {
     }
     if (xheap_contains((void *)address)) {
         uint8_t owner = xheap_owner_of((void *)address, 1);
-        return (struct place){owner && owner < domain_count ? domain_table[owner].name : "nobody", "heap", PKEY_ARENA};
+        const char *name = owner && owner < domain_count ? domain_table[owner].name : "nobody";
+        return (struct place){name, HEAP_OBJECT, heap_key_of((void *)address)};
     }
     uint64_t device = (address - DEVICE_WINDOWS_BASE) / DEVICE_WINDOW_BYTES;
     if (address >= DEVICE_WINDOWS_BASE && device < device_count) {
@@ -96,6 +101,10 @@ void fault_report(void) {
 
     say("FAULT domain=%s gen=1 %s 0x%llx key=%u owner=%s object='%s'\n", domain, kinds[fault->kind],
         (unsigned long long)fault->address, place.key, place.owner, place.object);
+    // In strict mode alone does the heap fault, and keys are domain ids.
+    if (place.object && !strcmp(place.object, HEAP_OBJECT) && place.key < domain_count)
+        say("  the page is keyed to %s: was the object given, freed or lent, or is the loan over?\n",
+            domain_table[place.key].name);
     say("  at %s, entered by gate %s from %s:%s\n", at, gate, caller, from);
     say("  action: the system stops (unwinding and restart are not built yet)\n");
     say("FAULTREC domain=%s gen=1 kind=%s address=0x%llx key=%u owner=%s object='%s' thread=%u gate=%s caller=%s\n", domain,

@@ -28,7 +28,7 @@ def placement(config):
     """Who lives with whom is what the configuration's name says."""
     domains = {row["name"]: set(row["components"]) for row in audit.load(common.image(config))["domains"]
                if row["name"] not in ("monitor", "nucleus")}
-    if config == "separate":
+    if config in ("separate", "separate_strict"):
         check(all(len(members) == 1 for members in domains.values()), f"separate shares a domain: {domains}")
         return f"{len(domains)} domains"
     rest = domains.pop("system", set())
@@ -52,8 +52,7 @@ def random_config(seed):
         with open(file, encoding="utf-8") as text:
             texts.append(text.read())
     equal(f"two files of seed {seed}", texts[0] == texts[1], True)
-    system.build(files[0])
-    folder = os.path.join(system.out_folder(), f"random-{seed}")
+    folder = system.build(files[0])
     if audit.load(folder)["backend"] != "none" and common.skip_of(mpk=True):
         raise ktap.Skip(common.skip_of(mpk=True))
     with system.System(os.path.join(folder, "cloister.elf")) as running:

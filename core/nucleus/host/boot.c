@@ -86,6 +86,7 @@ __attribute__((noreturn, used)) void nucleus_main(uint64_t *stack) {
     }
     device_standard_files();
     rights_check_machine();
+    arena_check_machine();
     uint64_t seed[2];
     random_bytes(seed, sizeof seed);
     random_seed(seed);

@@ -73,6 +73,13 @@ __attribute__((noreturn)) void nucleus_exit(struct context *target);
 // memory.c
 void memory_map(void);
 bool memory_is_mapped(uint64_t address, size_t bytes);
+// arena_shared.c, arena_strict.c: the shared heap's mapping
+struct sock_filter;
+extern const uint32_t arena_key;               // at the start
+extern const bool arena_is_sealed;
+// Of seccomp: they find the system call's number loaded, and leave it so or end.
+const struct sock_filter *arena_rules(size_t *count);
+void arena_check_machine(void);
 // thread.c
 void thread_prepare_first(void);
 // signal.c

@@ -4,8 +4,9 @@
 // lockdown_mpk.c - the kernel stops serving everybody but the nucleus.
 //
 // Three layers: mseal (no mapping changes any more), Syscall User Dispatch with an empty allowed range (the selector
-// byte on key 15 decides), and seccomp behind it: one call site, eight numbers. The vsyscall page, which
-// the second does not see, is trapped by the third. rseq and robust lists were never registered: there is no libc.
+// byte on key 15 decides), and seccomp behind it: one call site, eight numbers (and what arena_rules() allow). The
+// vsyscall page, which the second does not see, is trapped by the third. rseq and robust lists were never registered:
+// there is no libc.
 #include <asm/unistd.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -25,9 +26,11 @@ static const uint32_t allowed[] = {__NR_read, __NR_write, __NR_ppoll, __NR_rt_si
 
 void lockdown(void) {
     uint64_t after = (uint64_t)nucleus_syscall_site + 2; // seccomp sees the address behind the instruction
-    struct sock_filter filter[ALLOWED + 9];
+    size_t more;
+    const struct sock_filter *rules = arena_rules(&more);
+    struct sock_filter filter[ALLOWED + 9 + more];
     size_t n = 0;
-    uint8_t to_trap = 7 + ALLOWED - 2;
+    uint8_t to_trap = (uint8_t)(7 + more + ALLOWED - 2);
     filter[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
     filter[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 0, to_trap--), to_trap--;
     filter[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, instruction_pointer));
@@ -35,6 +38,7 @@ void lockdown(void) {
     filter[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, instruction_pointer) + 4);
     filter[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(after >> 32), 0, to_trap--), to_trap--;
     filter[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+    for (size_t i = 0; i < more; i++) filter[n++] = rules[i];
     for (size_t i = 0; i < ALLOWED; i++)
         filter[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, allowed[i], (uint8_t)(ALLOWED - i), 0);
     filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP);

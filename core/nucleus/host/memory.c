@@ -5,7 +5,8 @@
 //
 // One memfd backs [DOMAIN_BASE, MAP_END); each used piece is mapped twice: at its address with its domain's key, and at
 // + ALIAS_OFFSET with key 0 for the nucleus. Guard pages are holes: nothing is mapped there under any key.
-// Invariant: no address is mapped with a key that is not its owner's; after lockdown no mapping changes.
+// Invariant: no address is mapped with a key that is not its owner's; after lockdown no mapping
+// changes, but for the keys of the shared heap in its strict mode (arena_strict.c).
 #include <asm/unistd.h>
 #include <linux/fcntl.h>
 #include <linux/memfd.h>
@@ -62,7 +63,7 @@ void memory_map(void) {
     uint64_t table_bytes = ARENA_BYTES / XHEAP_GRANULE_BYTES * sizeof(struct xheap_owner) + PAGE_BYTES;
     map_piece(PUBLIC_BASE, public_bytes, PKEY_PUBLIC, true);
     map_piece(OWNER_TABLE_BASE, table_bytes, PKEY_PUBLIC, false);
-    map_piece(ARENA_BASE, ARENA_BYTES, PKEY_ARENA, false);
+    map_piece(ARENA_BASE, ARENA_BYTES, arena_key, false);
     for (uint32_t d = DOMAIN_MONITOR; d < domain_count; d++) {
         const struct domain *domain = &domain_table[d];
         map_piece(domain->data_start, domain->data_bytes, domain->pkey, true);
@@ -85,7 +86,7 @@ void memory_map(void) {
     lockdown_seal(domain_table[0].text_start, domain_table[0].text_bytes);
     lockdown_seal(domain_table[0].rodata_start, domain_table[0].rodata_bytes);
     for (uint32_t i = 0; i < piece_count; i++) {
-        lockdown_seal(pieces[i].start, pieces[i].bytes);
+        if (pieces[i].start != ARENA_BASE || arena_is_sealed) lockdown_seal(pieces[i].start, pieces[i].bytes);
         lockdown_seal(pieces[i].start + ALIAS_OFFSET, pieces[i].bytes);
     }
     // Without these MADV_REMOVE would zero even sealed mappings, and a third mapping could be made.

@@ -7,8 +7,8 @@
 // gets its pages when it is first touched (memory_touch). Invariant: no page is writable and executable, and no text
 // has a writable mapping, for ring 0 either; user text has key 0, which every domain is denied, so it can only be
 // executed; each frame of domain memory appears under one key, and once more for ring 0 at + ALIAS_OFFSET; no entry
-// ever changes once it is present, so that nothing has to be flushed. What is in no range does not exist: guard pages
-// are holes.
+// ever changes once it is present, but for the keys of the shared heap in its strict mode, so that nothing else has to
+// be flushed. What is in no range does not exist: guard pages are holes.
 #include "pc.h"
 
 #define PTE_PRESENT 1ull
@@ -71,7 +71,7 @@ static bool is_within(uintptr_t address, size_t bytes, const struct range *range
 static bool range_find(uintptr_t address, size_t bytes, struct range *found) {
     const struct range shared[] = { { PUBLIC_BASE, sizeof(struct public), PKEY_PUBLIC },
                                     { OWNER_TABLE_BASE, OWNER_TABLE_BYTES, PKEY_PUBLIC },
-                                    { ARENA_BASE, ARENA_BYTES, PKEY_ARENA } };
+                                    { ARENA_BASE, ARENA_BYTES, arena_key } };
     for (size_t i = 0; i < sizeof(shared) / sizeof(*shared); i++) {
         *found = shared[i];
         if (is_within(address, bytes, found)) return true;
@@ -118,6 +118,12 @@ bool memory_is_present(uintptr_t address) {
 
 // Ring 0 never follows an address that it was given but through here (attack A31).
 void *alias_checked(uintptr_t address, size_t bytes) { return memory_touch(address, bytes) ? alias_of(address) : NULL; }
+
+// For a page that memory_touch() has made; the caller has the CPU forget what it knew of it.
+void page_key_set(uintptr_t page, uint32_t key) {
+    uint64_t *entry = entry_of(page, LEVEL_1_SHIFT, false);
+    *entry = (*entry & ~PTE_KEY(15)) | PTE_KEY(key);
+}
 
 // ---- the image and ring 0's own
 

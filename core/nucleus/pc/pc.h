@@ -64,6 +64,8 @@ static inline uint64_t *slot(uint32_t domain, uint32_t offset) { return alias_of
 void *alias_checked(uintptr_t address, size_t bytes);
 bool memory_touch(uintptr_t address, size_t bytes);
 bool memory_is_present(uintptr_t address);
+void page_key_set(uintptr_t page, uint32_t key);
+extern const uint32_t arena_key;                         // arena_*.c: of the shared heap at the start
 // Device registers: the page that holds this physical address. NULL for 0 (firmware gave it no place) and what is too
 // high.
 void *mmio_map(uintptr_t address);
