@@ -3,17 +3,18 @@
 
 // monitor_reclaim.c - a domain died: what becomes of the objects that it owned, had lent, and had borrowed.
 //
-// What was lent is in the lenders' own memory (client.h: lends), which they can write: it is read once, and believed only so far
-// as the owner table agrees. A domain that lies there keeps objects of its own from being freed, and charged to it, until the
-// threads that were inside it have left, or has its own marked as untrusted.
-// Invariant: an orphan's link names the domain that died; orphan_threads[] of that domain has a thread, and the last to leave frees
-// all its orphans. There is no list of them that somebody could fill.
+// What was lent is in the lenders' own memory (client.h: lends), which they can write: it is read once, and believed
+// only so far as the owner table agrees. A domain that lies there keeps objects of its own from being freed, and
+// charged to it, until the threads that were inside it have left, or has its own marked as untrusted.
+// Invariant: an orphan's link names the domain that died; orphan_threads[] of that domain has a thread, and the last to
+// leave frees all its orphans. There is no list of them that somebody could fill.
 #include "heap_monitor.h"
 #include "client.h"
 #include "nucleus.h"
 
 #define LINK_DOMAIN_SHIFT 8          // of an orphan's link, above the number of its children
-_Static_assert((DOMAIN_MAX << LINK_DOMAIN_SHIFT & XHEAP_UNTRUSTED) == 0 && LINK_CHILDREN < 1 << LINK_DOMAIN_SHIFT, "an orphan's link");
+_Static_assert((DOMAIN_MAX << LINK_DOMAIN_SHIFT & XHEAP_UNTRUSTED) == 0 && LINK_CHILDREN < 1 << LINK_DOMAIN_SHIFT,
+               "an orphan's link");
 
 static uint64_t orphan_threads[DOMAIN_MAX];
 static uint32_t reclaimed[DOMAIN_MAX];
@@ -26,7 +27,9 @@ static bool read_loans(uint32_t domain, uint32_t thread) {
     return loans.count <= LENDS_MAX;
 }
 
-static uint8_t owner_of(uint32_t granule) { return granule < XHEAP_GRANULES ? xheap_entry_owner(owner_table[granule].owner_link) : 0; }
+static uint8_t owner_of(uint32_t granule) {
+    return granule < XHEAP_GRANULES ? xheap_entry_owner(owner_table[granule].owner_link) : 0;
+}
 
 static uint32_t orphan_link(uint32_t domain) { return (uint32_t)XHEAP_ORPHAN << 24 | domain << LINK_DOMAIN_SHIFT; }
 #define ORPHAN_LINK_MASK ((0xffu << 24) | (0xffu << LINK_DOMAIN_SHIFT))
@@ -40,7 +43,8 @@ static void orphan_lent(uint32_t domain, uint32_t thread) {
             entry->owner_link = orphan_link(domain) | (entry->owner_link & LINK_CHILDREN);
             entry->generation++;
         }
-        if (owner_of(granule) == XHEAP_ORPHAN && (owner_table[granule].owner_link & ORPHAN_LINK_MASK) == orphan_link(domain))
+        if (owner_of(granule) == XHEAP_ORPHAN &&
+            (owner_table[granule].owner_link & ORPHAN_LINK_MASK) == orphan_link(domain))
             orphan_threads[domain] |= 1ull << thread; // also when another thread has it too
     }
 }
@@ -54,7 +58,9 @@ static void distrust_borrowed(uint32_t dead, uint32_t thread) {
 }
 
 // Every object starts where the one before it ends, up to the first chunk without objects.
-static bool is_granule(uint32_t granule) { return granule < XHEAP_GRANULES && chunk_class[granule / XHEAP_CHUNK_GRANULES]; }
+static bool is_granule(uint32_t granule) {
+    return granule < XHEAP_GRANULES && chunk_class[granule / XHEAP_CHUNK_GRANULES];
+}
 static uint32_t granule_after(uint32_t granule) { return granule + (1u << heap_class(granule)); }
 
 static uint32_t free_all(uint32_t link, uint32_t mask) {

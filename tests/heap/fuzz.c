@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// fuzz.c - random operations of four honest domains and a hostile one on one exchange heap, against a model (fuzz_model.h).
+// fuzz.c - random operations of four honest domains and a hostile one on one heap, against a model (fuzz_model.h).
 //
-// heap_fuzz <operations> [seed]     the same seed does the same; exit status 0, or abort() at the first difference
-// Four threads migrate between the domains by calls that lend, give and hand back; each domain dies now and then, also in
-// the middle of a crossing, and starts anew. In a crossing another thread runs. After each operation its result is compared,
-// at each crossing what the monitor did, and every COMPARE_EVERY operations everything.
+// heap_fuzz <operations> [seed]     the same seed does the same; exit status 0, or another at the first difference
+// Four threads migrate between the domains by calls that lend, give and hand back; each domain dies now and then, also
+// in the middle of a crossing, and starts anew. In a crossing another thread runs. After each operation its result is
+// compared, at each crossing what the monitor did, and every COMPARE_EVERY operations everything.
 #include <setjmp.h>
 #include <time.h>
 #include "fuzz_model.h"
@@ -33,15 +33,19 @@ static bool is_nested;         // another thread's operation waits in a crossing
 static jmp_buf dead;           // ... and its domain has died
 static bool can_die;
 
-enum { DONE_ALLOC, DONE_FREE, REFUSED_FREE, DONE_LEND, DONE_GIVE, DONE_PASS, DONE_TAKE, DONE_ATTACH, FULL, DONE_DETACH, RESOLVED, STALE, CRASHES,
-       ORPHANS_FREED, NESTED, EXHAUSTED, DIED_INSIDE, RAW, DONE_KINDS };
-static const char *const done_names[] = {"alloc", "free", "free refused", "lend", "give", "pass", "take", "attach", "full chains", "detach", "resolved",
-                                         "stale", "crashes", "orphans freed", "nested", "exhausted", "died in a crossing", "raw exports"};
+enum {
+    DONE_ALLOC, DONE_FREE, REFUSED_FREE, DONE_LEND, DONE_GIVE, DONE_PASS, DONE_TAKE, DONE_ATTACH, FULL, DONE_DETACH,
+    RESOLVED, STALE, CRASHES, ORPHANS_FREED, NESTED, EXHAUSTED, DIED_INSIDE, RAW, DONE_KINDS
+};
+static const char *const done_names[] = {
+    "alloc", "free", "free refused", "lend", "give", "pass", "take", "attach", "full chains", "detach", "resolved",
+    "stale", "crashes", "orphans freed", "nested", "exhausted", "died in a crossing", "raw exports"};
 static uint64_t done[DONE_KINDS];
 
 void fuzz_fail(const char *file, int line, const char *what) {
     fprintf(stderr, "%s:%d: expected: %s\nseed %llu, operation %llu, domain %u, thread %u%s\n", file, line, what,
-            (unsigned long long)seed, (unsigned long long)operation, heap_running, thread_self(), is_nested ? ", inside a crossing of another" : "");
+            (unsigned long long)seed, (unsigned long long)operation, heap_running, thread_self(),
+            is_nested ? ", inside a crossing of another" : "");
     exit(1);
 }
 
@@ -81,7 +85,9 @@ static void *some_object(void) {
     uint32_t g = 0;
     for (uint32_t tries = 0; tries < 12; tries++) {
         g = model_held[below(model_held_count)];
-        if (model_owner(g) == self() && (self() == HEAP_HOSTILE || (model[g].live && !model_is_child(g))) && !model[g].busy) break;
+        if (model_owner(g) == self() && (self() == HEAP_HOSTILE || (model[g].live && !model_is_child(g))) &&
+            !model[g].busy)
+            break;
     }
     if (model[g].busy) return any_address();
     return (char *)address_at(g) + (once_in(64) ? 1 + below(600) : 0);
@@ -206,10 +212,13 @@ static bool lend_one(uint32_t borrower) {
     int wanted = !owner || bytes > room ? -EFAULT : my_loans()->count == LENDS_MAX ? -EBUSY : 0;
     if (!wanted && owner == self() && !is_usable(g)) wanted = -EFAULT;
     expect(client()->lend_begin(address, bytes) == wanted);
-    if (!wanted) my_loans()->granule[my_loans()->count++] = owner == self() ? model[g].root : NONE; // a loan of a loan hinders nobody
+    if (!wanted)
+        my_loans()->granule[my_loans()->count++] =
+            owner == self() ? model[g].root : NONE; // a loan of a loan hinders nobody
     if (borrower != HEAP_HOSTILE) {
         heap_running = borrower;
-        expect(heap_clients[borrower]->check(address, bytes) == (owner && bytes <= room && owner != borrower ? 0 : -EFAULT));
+        expect(heap_clients[borrower]->check(address, bytes) ==
+               (owner && bytes <= room && owner != borrower ? 0 : -EFAULT));
         heap_running = self();
     }
     done[DONE_LEND] += !wanted;
@@ -267,12 +276,15 @@ static void return_gives(struct frame left) {
         } else {
             told = client()->pass_export();
             expect(told == level);
-            for (uint32_t i = 0; i < level; i++) expect(client()->gives[thread_self()].object[i] == (uintptr_t)address_at(passing->granule[passing_base(passing) + i]));
+            for (uint32_t i = 0; i < level; i++)
+                expect(client()->gives[thread_self()].object[i] ==
+                       (uintptr_t)address_at(passing->granule[passing_base(passing) + i]));
             close_passing(passing);
         }
         pop_frame(thread);
         count = told <= GIVE_MAX && !top()->is_stale ? (uint32_t)told : 0;
-        const struct give_list *list = giver == HEAP_HOSTILE ? &hostile_gives[thread_self()] : &heap_clients[giver]->gives[thread_self()];
+        const struct give_list *list =
+            giver == HEAP_HOSTILE ? &hostile_gives[thread_self()] : &heap_clients[giver]->gives[thread_self()];
         gate_gives(giver, self(), told);
         for (uint32_t i = 0; i < told && told <= GIVE_MAX; i++) {
             bool moved = model_move(giver, self(), list->object[i]);
@@ -315,7 +327,8 @@ static void *allocate(size_t bytes) {
         return NULL;
     }
     uint32_t g = model_start((uintptr_t)object);
-    expect(g != NONE && object == address_at(g) && model_owner(g) == self() && !model_is_child(g) && !model[g].children);
+    expect(g != NONE && object == address_at(g) && model_owner(g) == self() && !model_is_child(g) &&
+           !model[g].children);
     expect(!model[g].live);
     expect(!model[g].untrusted);
     expect(!model_is_lent(self(), g));
@@ -377,7 +390,8 @@ static void pass_on(void) {
     int wanted = 0;
     uint32_t first = passing->count;
     if (!count) wanted = -EINVAL;
-    else if (!passing->depth || passing->depth > NESTING || passing->count - passing_base(passing) + count > GIVE_MAX || passing->count + count > 2 * GIVE_MAX)
+    else if (!passing->depth || passing->depth > NESTING || passing->count - passing_base(passing) + count > GIVE_MAX ||
+             passing->count + count > 2 * GIVE_MAX)
         wanted = -E2BIG;
     for (; !wanted && marked < count; marked += !wanted) {
         wanted = model_part_with(self(), (uintptr_t)objects[marked]);
@@ -405,7 +419,8 @@ static void attach(void) {
     if (g != NONE && once_in(4)) { // one that has many already
         for (uint32_t tries = 0; tries < 20; tries++) {
             uint32_t other = model_held[below(model_held_count)];
-            if (model[other].children > 20 && !model_part_with(self(), (uintptr_t)address_at(other))) root = address_at(other), count = 40, g = other, wanted = 0, has_root = true;
+            if (model[other].children > 20 && !model_part_with(self(), (uintptr_t)address_at(other)))
+                root = address_at(other), count = 40, g = other, wanted = 0, has_root = true;
         }
     }
     for (uint32_t i = 0; i < count; i++) children[i] = some_object();
@@ -474,10 +489,12 @@ static void detach(void) {
 static void look(void) {
     char *address = some_object();
     uint32_t g = model_start((uintptr_t)address), owner = g == NONE ? 0 : model_owner(g);
-    size_t room = owner ? (256u << model[g].size_class) - (size_t)(address - (char *)address_at(g)) : 0, bytes = 1 + below(3000);
+    size_t room = owner ? (256u << model[g].size_class) - (size_t)(address - (char *)address_at(g)) : 0,
+           bytes = 1 + below(3000);
     expect(client()->room(address) == room);
     expect(client()->owner_of(address, bytes) == (bytes <= room ? owner : 0));
-    expect(client()->is_untrusted(address) == (owner && model[g].state == OBJECT_HELD && model[model[g].root].untrusted));
+    expect(client()->is_untrusted(address) ==
+           (owner && model[g].state == OBJECT_HELD && model[model[g].root].untrusted));
     expect(client()->root(address) == (owner && model_is_child(g) ? address_at(model[g].root) : NULL));
     expect(client()->check(address, bytes) == (owner && owner != self() && bytes <= room ? 0 : -EFAULT));
 }
@@ -494,7 +511,8 @@ static void handle(void) {
         return;
     }
     if (once_in(100)) { // forged, or of another domain: nothing, or an object of its own, never another's
-        char *found = client()->resolve(once_in(2) ? handles[place].handle : ((uint64_t)random_number() << 32 | random_number()));
+        char *found =
+            client()->resolve(once_in(2) ? handles[place].handle : ((uint64_t)random_number() << 32 | random_number()));
         expect(!found || is_usable(model_start((uintptr_t)found)));
         return;
     }
@@ -515,7 +533,9 @@ static void handle(void) {
 static uint64_t random_words(void) {
     uint64_t words = 0;
     for (uint32_t i = 0; i < 3; i++) {
-        uint64_t number = once_in(3) ? 0 : once_in(8) ? random_number() & 0xfffff : model_held_count ? model_held[below(model_held_count)] + 1 : 1;
+        uint64_t number = once_in(8) || !model_held_count ? random_number() & 0xfffff
+                                                          : model_held[below(model_held_count)] + 1;
+        if (once_in(3)) number = 0;
         if (!once_in(4) && model_held_count)
             for (uint32_t tries = 0; tries < 8; tries++) {
                 uint32_t g = model_held[below(model_held_count)];
@@ -661,7 +681,8 @@ int main(int count, char **arguments) {
         if (operation % COMPARE_EVERY == 0) model_compare();
     }
     end();
-    for (uint32_t i = 0; i < DONE_KINDS; i++) printf("%s%s %llu", i ? ", " : "", done_names[i], (unsigned long long)done[i]);
+    for (uint32_t i = 0; i < DONE_KINDS; i++)
+        printf("%s%s %llu", i ? ", " : "", done_names[i], (unsigned long long)done[i]);
     printf(", orphans %llu, refusals %llu\n", (unsigned long long)model_orphans, (unsigned long long)model_refusals);
     return 0;
 }

@@ -37,8 +37,14 @@ static void hold(uint32_t granule, uint32_t domain) {
     struct object *object = &model[granule];
     expect(object->state == OBJECT_FREE);
     free_objects[object->size_class]--;
-    *object = (struct object){.state = OBJECT_HELD, .size_class = object->size_class, .owner = (uint8_t)domain, .root = granule,
-                              .first = NONE, .next = NONE, .life = object->life + 1, .held = model_held_count};
+    *object = (struct object){.state = OBJECT_HELD,
+                              .size_class = object->size_class,
+                              .owner = (uint8_t)domain,
+                              .root = granule,
+                              .first = NONE,
+                              .next = NONE,
+                              .life = object->life + 1,
+                              .held = model_held_count};
     model_held[model_held_count++] = granule;
     charge(granule, domain, 1);
 }
@@ -48,7 +54,8 @@ static void release(uint32_t granule) {
     charge(granule, object->charged, -1);
     model_held[object->held] = model_held[--model_held_count];
     model[model_held[object->held]].held = object->held;
-    *object = (struct object){.state = OBJECT_FREE, .size_class = object->size_class, .root = granule, .life = object->life + 1};
+    *object = (struct object){
+        .state = OBJECT_FREE, .size_class = object->size_class, .root = granule, .life = object->life + 1};
     free_objects[object->size_class]++;
 }
 
@@ -90,10 +97,12 @@ void model_refill(uint32_t domain, uint64_t size_class, uint64_t count, int resu
         expect(result == -EINVAL);
         return;
     }
-    uint64_t bytes = 256u << size_class, there = free_objects[size_class] + (uint64_t)(XHEAP_CHUNKS - chunks_used) * (65536 / bytes);
+    uint64_t bytes = 256u << size_class,
+             there = free_objects[size_class] + (uint64_t)(XHEAP_CHUNKS - chunks_used) * (65536 / bytes);
     if (count > 131072 / bytes) count = 131072 / bytes;
     const struct domain *quota = &heap_domains[domain];
-    uint64_t left = quota->shared_bytes_max > charged[domain].bytes ? (quota->shared_bytes_max - charged[domain].bytes) / bytes : 0;
+    uint64_t left =
+        quota->shared_bytes_max > charged[domain].bytes ? (quota->shared_bytes_max - charged[domain].bytes) / bytes : 0;
     if (left > quota->shared_objects_max - charged[domain].objects)
         left = quota->shared_objects_max - charged[domain].objects;
     if (charged[domain].objects >= quota->shared_objects_max) left = 0;
@@ -198,7 +207,8 @@ bool model_move(uint32_t from, uint32_t to, uint64_t address) {
     model[granule].live = true;
     model[granule].passed = model[granule].lost = false;
     model[granule].life++;
-    for (uint32_t child = model[granule].first; child != NONE; child = model[child].next) model[child].life++, model[child].live = true;
+    for (uint32_t child = model[granule].first; child != NONE; child = model[child].next)
+        model[child].life++, model[child].live = true;
     return true;
 }
 
@@ -220,9 +230,11 @@ uint32_t model_crash(uint32_t domain, uint64_t inside) {
             if (is_own_root(domain, granule)) {
                 model_orphans++;
                 model[granule].state = OBJECT_ORPHAN;
-                for (uint32_t child = model[granule].first; child != NONE; child = model[child].next) model[child].state = OBJECT_ORPHAN;
+                for (uint32_t child = model[granule].first; child != NONE; child = model[child].next)
+                    model[child].state = OBJECT_ORPHAN;
             }
-            if (is_start(granule) && model[granule].state == OBJECT_ORPHAN && !model_is_child(granule) && model[granule].owner == domain)
+            if (is_start(granule) && model[granule].state == OBJECT_ORPHAN && !model_is_child(granule) &&
+                model[granule].owner == domain)
                 travelling[domain] |= 1ull << t;
         }
         for (uint32_t lender = DOMAIN_FIRST; lender < HEAP_DOMAINS; lender++) {
@@ -250,7 +262,8 @@ uint32_t model_drop(uint32_t thread) {
         travelling[d] &= ~(1ull << thread);
         if (travelling[d]) continue;
         for (uint32_t granule = 0; granule < XHEAP_GRANULES; granule++)
-            if (model[granule].state == OBJECT_ORPHAN && !model_is_child(granule) && model[granule].owner == d) model_free(granule);
+            if (model[granule].state == OBJECT_ORPHAN && !model_is_child(granule) && model[granule].owner == d)
+                model_free(granule);
     }
     return before - model_held_count;
 }
@@ -264,7 +277,8 @@ static void compare_entries(void) {
         expect(chunk_class[g / 256] == (is_start(g / 256 * 256) ? model[g / 256 * 256].size_class + 1 : 0));
         if (object->state == OBJECT_HELD || object->state == OBJECT_ORPHAN) {
             if (model_is_child(g)) wanted = 0xffu << 24 | object->root;
-            else if (object->state == OBJECT_HELD) wanted = (uint32_t)object->owner << 24 | (object->untrusted ? 0x800000 : 0) | object->children;
+            else if (object->state == OBJECT_HELD)
+                wanted = (uint32_t)object->owner << 24 | (object->untrusted ? 0x800000 : 0) | object->children;
             else wanted = 0xfeu << 24 | (uint32_t)object->owner << 8 | object->children;
             expect(heap_charged[g] == object->charged);
         }
@@ -272,7 +286,8 @@ static void compare_entries(void) {
     }
 }
 
-// Every free object is on the list of its class once, and nothing else is: all are taken off, and put back as they were.
+// Every free object is on the list of its class once, and nothing else is: all are taken off, and put back as they
+// were.
 static void compare_free(void) {
     static uint32_t popped[XHEAP_GRANULES];
     static uint8_t seen[XHEAP_GRANULES];
@@ -288,7 +303,8 @@ static void compare_free(void) {
         while (count) freelist_push(size_class, popped[--count]);
     }
     uint64_t bytes = (uint64_t)(XHEAP_CHUNKS - chunks_used) * 65536;
-    for (uint32_t size_class = 0; size_class < XHEAP_CLASSES; size_class++) bytes += (uint64_t)free_objects[size_class] << 8 << size_class;
+    for (uint32_t size_class = 0; size_class < XHEAP_CLASSES; size_class++)
+        bytes += (uint64_t)free_objects[size_class] << 8 << size_class;
     for (uint32_t i = 0; i < model_held_count; i++) bytes += bytes_of(model_held[i]);
     expect(bytes == ARENA_BYTES); // free, held and unused: nothing else
 }
@@ -309,7 +325,8 @@ static void compare_caches(uint32_t domain) {
         }
     for (uint32_t g = 0; g < XHEAP_GRANULES; g++) {
         bool is_mine = model[g].state == OBJECT_HELD && model_owner(g) == domain;
-        expect((client->local_state[g] & LOCAL_USED) == (is_mine && model[g].live && !model[g].passed && !model[g].lost && !model_is_child(g)));
+        expect((client->local_state[g] & LOCAL_USED) ==
+               (is_mine && model[g].live && !model[g].passed && !model[g].lost && !model_is_child(g)));
         unused += is_mine && !model[g].live;
     }
     expect(cached == unused);

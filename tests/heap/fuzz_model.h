@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// fuzz_model.h - the reference model of the exchange heap: a table of objects, written from xheap.h and heap_monitor.h alone.
+// fuzz_model.h - the reference model of the exchange heap: a table of objects, written from xheap.h and heap_monitor.h
+// alone.
 //
 // Interface:
 //   model_refill .. model_part    what an export of the monitor must answer, and does to the table

@@ -1,18 +1,23 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # SPDX-FileCopyrightText: The Cloister authors
 #
-# heap.mk - the exchange heap outside an image (heap_system.h), for tests/unit/test_xheap.c and heap_fuzz; part of tests/unit/unit.mk.
+# heap.mk - the exchange heap outside an image (heap_system.h), for tests/unit/test_xheap.c and heap_fuzz; part of
+# tests/unit/unit.mk.
 #
-# HEAP_ROOT=<folder> takes shared-heap/ and tests/heap/ from there, with HEAP_OUT=<folder> for the result: tests/groups/group_heap.py
-# plants bugs in a copy.
+# HEAP_ROOT=<folder> takes shared-heap/ and tests/heap/ from there, with HEAP_OUT=<folder> for the result:
+# tests/groups/group_heap.py plants bugs in a copy.
 
 HEAP_ROOT ?= .
 HEAP_OUT ?= $(unit)/heap
 heap-domains := 2 3 4 5
 heap-files = $(patsubst $(HEAP_ROOT)/%.c,$(HEAP_OUT)/%.o,$(wildcard $(HEAP_ROOT)/$(1)))
-heap-headers := $(wildcard $(HEAP_ROOT)/shared-heap/*.h $(HEAP_ROOT)/tests/heap/*.h core/include/*.h) tests/heap/heap.mk tests/unit/unit.mk
-HEAP_CFLAGS = $(UNIT_CFLAGS) -include tests/heap/map.h -iquote $(HEAP_ROOT)/shared-heap -iquote $(HEAP_ROOT)/tests/heap -iquote core/monitor $(HEAP_WARNINGS)
-heap-system := $(addprefix $(HEAP_OUT)/,monitor.o $(addprefix domain_,$(addsuffix .o,$(heap-domains))) tests/heap/heap_system.o tests/heap/heap_tables.o)
+heap-headers := $(wildcard $(HEAP_ROOT)/shared-heap/*.h $(HEAP_ROOT)/tests/heap/*.h core/include/*.h) \
+	tests/heap/heap.mk tests/unit/unit.mk
+HEAP_CFLAGS = $(UNIT_CFLAGS) -include tests/heap/map.h \
+	-iquote $(HEAP_ROOT)/shared-heap -iquote $(HEAP_ROOT)/tests/heap \
+	-iquote core/monitor $(HEAP_WARNINGS)
+heap-system := $(addprefix $(HEAP_OUT)/,monitor.o $(addprefix domain_,$(addsuffix .o,$(heap-domains))) \
+	tests/heap/heap_system.o tests/heap/heap_tables.o)
 heap-link := -Wl,--wrap=xheap_refill,--wrap=xheap_drain,--wrap=xheap_join,--wrap=xheap_part -no-pie
 
 $(HEAP_OUT)/%.o: $(HEAP_ROOT)/%.c $(heap-headers)
@@ -28,7 +33,8 @@ $(HEAP_OUT)/client.o: $(call heap-files,shared-heap/client*.c)
 
 define heap-domain-rule
 $(HEAP_OUT)/domain_$(1).o: $(HEAP_ROOT)/tests/heap/domain.c $(HEAP_OUT)/client.o $(heap-headers)
-	gcc $(HEAP_CFLAGS) -DHEAP_DOMAIN=$(1) -DHEAP_CLIENT=heap_client_$(1) -DHEAP_STATE_START=__start_state_$(1) -DHEAP_STATE_END=__stop_state_$(1) \
+	gcc $(HEAP_CFLAGS) -DHEAP_DOMAIN=$(1) -DHEAP_CLIENT=heap_client_$(1) \
+		-DHEAP_STATE_START=__start_state_$(1) -DHEAP_STATE_END=__stop_state_$(1) \
 		-c $$< -o $$@.part
 	ld -r $(HEAP_OUT)/client.o $$@.part -o $$@
 	objcopy --rename-section .bss=state_$(1),alloc --keep-global-symbol=heap_client_$(1) $$@
@@ -41,3 +47,6 @@ $(HEAP_OUT)/monitor.o: $(call heap-files,shared-heap/monitor*.c)
 
 $(HEAP_OUT)/heap_fuzz: $(call heap-files,tests/heap/fuzz*.c) $(heap-system) $(unit)/fake.o
 	gcc $(HEAP_CFLAGS) $^ $(heap-link) -o $@
+
+test-xheap-src := $(heap-system)
+test-xheap-flags := -include tests/heap/map.h -iquote tests/heap -iquote core/monitor $(heap-link)

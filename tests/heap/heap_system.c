@@ -45,8 +45,8 @@ void heap_restart(uint32_t domain) {
 
 void heap_reset(void) {
     static bool is_mapped;
-    if (!is_mapped && mmap((void *)ARENA_BASE, ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
-                           -1, 0) != (void *)ARENA_BASE)
+    if (!is_mapped && mmap((void *)ARENA_BASE, ARENA_BYTES, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != (void *)ARENA_BASE)
         abort();
     is_mapped = true;
     clear(__start_state_monitor, __stop_state_monitor);
@@ -57,8 +57,10 @@ void heap_reset(void) {
     for (uint32_t d = DOMAIN_FIRST; d < HEAP_DOMAINS; d++) {
         heap_restart(d);
         heap_generation[d] = 1;
-        heap_domains[d] = (struct domain){.lends = (uintptr_t)(d == HEAP_HOSTILE ? hostile_lends : heap_clients[d]->lends),
-                                          .shared_bytes_max = ARENA_BYTES / 4 * 3, .shared_objects_max = XHEAP_GRANULES / 4 * 3};
+        heap_domains[d] =
+            (struct domain){.lends = (uintptr_t)(d == HEAP_HOSTILE ? hostile_lends : heap_clients[d]->lends),
+                            .shared_bytes_max = ARENA_BYTES / 4 * 3,
+                            .shared_objects_max = XHEAP_GRANULES / 4 * 3};
     }
     heap_gate_before = NULL;
     heap_gate_after = NULL;
@@ -90,21 +92,25 @@ void gate_gives(uint32_t from, uint32_t to, uint64_t count) {
 uint32_t monitor_caller(void) { return heap_running; }
 
 static bool is_inside(uintptr_t address, size_t bytes, const void *start, const void *end) {
-    return address >= (uintptr_t)start && bytes <= (uintptr_t)end - (uintptr_t)start && address <= (uintptr_t)end - bytes;
+    return address >= (uintptr_t)start && bytes <= (uintptr_t)end - (uintptr_t)start &&
+           address <= (uintptr_t)end - bytes;
 }
 
 int nucleus_memory_read(uintptr_t address, void *out, size_t bytes) {
     bool found = is_inside(address, bytes, hostile_lends, hostile_lends + THREAD_MAX);
-    for (uint32_t d = DOMAIN_FIRST; d < HEAP_HOSTILE; d++) found |= is_inside(address, bytes, heap_clients[d]->state, heap_clients[d]->state_end);
+    for (uint32_t d = DOMAIN_FIRST; d < HEAP_HOSTILE; d++)
+        found |= is_inside(address, bytes, heap_clients[d]->state, heap_clients[d]->state_end);
     if (!found) return -EINVAL;
     memcpy(out, (const void *)address, bytes);
     return 0;
 }
 
 // The clients' calls into the monitor arrive here (-Wl,--wrap).
-int __real_xheap_refill(uint32_t, uint32_t), __real_xheap_drain(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t),
+int __real_xheap_refill(uint32_t, uint32_t),
+    __real_xheap_drain(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t),
     __real_xheap_join(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t), __real_xheap_part(uint64_t);
-int __wrap_xheap_refill(uint32_t, uint32_t), __wrap_xheap_drain(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t),
+int __wrap_xheap_refill(uint32_t, uint32_t),
+    __wrap_xheap_drain(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t),
     __wrap_xheap_join(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t), __wrap_xheap_part(uint64_t);
 
 static int run_export(enum heap_export which, const uint64_t a[6]) {
@@ -124,7 +130,9 @@ int heap_export_call(enum heap_export which, const uint64_t arguments[6]) {
     return result;
 }
 
-int __wrap_xheap_refill(uint32_t size_class, uint32_t count) { return heap_export_call(EXPORT_REFILL, (uint64_t[6]){size_class, count}); }
+int __wrap_xheap_refill(uint32_t size_class, uint32_t count) {
+    return heap_export_call(EXPORT_REFILL, (uint64_t[6]){size_class, count});
+}
 int __wrap_xheap_drain(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f) {
     return heap_export_call(EXPORT_DRAIN, (uint64_t[6]){a, b, c, d, e, f});
 }

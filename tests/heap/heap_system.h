@@ -10,8 +10,8 @@
 //   gate_give, gate_gives     what core/gates/give.S does under the monitor's rights, in the same order
 //   heap_gate_before, _after  run round each crossing into the monitor, where a thread can lose the CPU
 //
-// Stand-ins: the public page, domain_table, monitor_caller(), nucleus_memory_read(), and the gates. The monitor's half and the
-// clients are the image's. Threads are numbers: one runs at a time, and another can run only inside a crossing.
+// Stand-ins: the public page, domain_table, monitor_caller(), nucleus_memory_read(), and the gates. The monitor's half
+// and the clients are the image's. Threads are numbers: one runs at a time, and another can run only inside a crossing.
 // It does not test preemption between two instructions of a client; tests/model does.
 #ifndef TESTS_HEAP_SYSTEM_H
 #define TESTS_HEAP_SYSTEM_H

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// heap_tables.c - what the image's linker script places: readable by their names, writable by others. Without the address
-// sanitizer, which cannot follow aliases.
+// heap_tables.c - what the image's linker script places: readable by their names, writable by others. Without the
+// address sanitizer, which cannot follow aliases.
 #include "heap_system.h"
 
 struct xheap_owner heap_owner_table[XHEAP_GRANULES];

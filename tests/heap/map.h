@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// map.h - the address map of the tests of the exchange heap, included before everything else (-include): the arena lies where
-// the address sanitizer leaves room, and is small, so that a full one is near.
+// map.h - the address map of the tests of the exchange heap, included before everything else (-include): the arena lies
+// where the address sanitizer leaves room, and is small, so that a full one is near.
 #ifndef TESTS_HEAP_MAP_H
 #define TESTS_HEAP_MAP_H
 

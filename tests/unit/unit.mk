@@ -12,7 +12,7 @@ O ?= build
 comma := ,
 unit := $(O)/unit
 unit-tests := alloc boot boot_info command connection console discipline format fs fs_names fs_model fs_keep fs_stop \
-	generator heap net real resp redis sched secret shell snapshot store string virtio_rng
+	generator heap net real resp redis sched secret shell snapshot store string virtio_rng xheap
 
 kv-pure := $(filter-out domains/kv/server.c,$(wildcard domains/kv/*.c)) $(wildcard domains/fs/*.c) lib/heap_salvage.c lib/format.c tests/unit/fake_services.c
 test-alloc-src := lib/alloc.c
