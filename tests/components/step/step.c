@@ -3,11 +3,14 @@
 
 // step.c - see step.h.
 #include "step.h"
+#include "boot.h"
 #include "device.h"
+#include "domain.h"
 #include "log.h"
 #include "public.h"
 #include "stepcallee.h"
 #include "steplight.h"
+#include "stepwatch.h"
 #include "xheap.h"
 
 #define OBJECT_BYTES 256
@@ -33,6 +36,11 @@ static int call_give(void) {
     if (!object)
         return -ENOMEM;
     *object = SEED;
+    object[STEPWATCH_CLAIM] = domain_self;
+    if (stepwatch_watch((uint64_t)object) < 0)
+        return -EIO;
+    if (!boot_number("control", 0))
+        object[STEPWATCH_CLAIM] = 0;
     return stepcallee_eat(object);
 }
 
@@ -43,7 +51,9 @@ static int call_gives(void) {
     uint64_t *object = xheap_take((unsigned)index);
     if (!object)
         return -ENOENT;
+    object[STEPWATCH_CLAIM] = domain_self;
     int value = (int)(*object & INT32_MAX);
+    object[STEPWATCH_CLAIM] = 0;
     int failed = xheap_free(object);
     return failed ? failed : value;
 }
@@ -86,6 +96,9 @@ int step_run(void) {
         log_line("STEP %s switches=%lu result=%d expected=%d", kinds[i].name, switches[i], result[i], expected[i]);
         errors += result[i] != expected[i] || expected[i] < 0 || switches[i] == 0;
     }
+    uint64_t seen[3] = {0};
+    errors += stepwatch_watch(0) != 0 || stepwatch_seen(domain_self, (uint32_t)stepcallee_domain(), seen) != 0;
+    log_line("STEP watched step=%lu callee=%lu stale=%lu", seen[0], seen[1], seen[2]);
     log_line("STEP end errors=%u", errors);
     return errors != 0;
 }

@@ -12,6 +12,9 @@
 
 GATE(stepcallee) int stepcallee_init(uint32_t generation, int persist_valid);
 
+// The domain that this component lives in.
+GATE(stepcallee) int stepcallee_domain(void);
+
 // A number that depends on each bit of the six arguments; never negative.
 GATE(stepcallee) int stepcallee_mix(uint64_t first, uint64_t second, uint64_t third, uint64_t fourth, uint64_t fifth,
                                     uint64_t sixth);
