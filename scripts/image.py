@@ -128,7 +128,21 @@ class Image:
             self.link_domain(domain)
         self.localise()
         layout.measure(self.plan, lambda domain: self.path(f"{domain.name}.whole.o"))
-        self.write("image.ld", layout.script(self.plan))
+        for shift in layout.SHIFTS:
+            try:
+                self.place(shift)
+                break
+            except verify.VerifyError:
+                if shift == layout.SHIFTS[-1]:
+                    raise                       # it is no matter of distances
+        image = os.path.join(self.manifest["out"], "cloister.elf")
+        # gdb loads what lies beside the image under this name.
+        shutil.copyfile(os.path.join(self.manifest["root"], "scripts/gdb/cloister-gdb.py"), image + "-gdb.py")
+        os.replace(self.path("cloister.elf"), image)
+
+    def place(self, shift):
+        """One image, verified, with the domains' data moved by shift bytes."""
+        self.write("image.ld", layout.script(self.plan, shift))
         self.link("pass1.elf")
         self.write("symbols.S", symbols.source(self.path("pass1.elf"), self.plan.map["TEXT_BASE"]))
         objects.run_all([self.compiler("symbols.S")], self.manifest["root"])
@@ -140,10 +154,6 @@ class Image:
             json.dump(audit, out, indent=1)
             out.write("\n")
         verify.verify_image(self.path("cloister.elf"), audit, self.path("gates.o"))
-        image = os.path.join(self.manifest["out"], "cloister.elf")
-        # gdb loads what lies beside the image under this name.
-        shutil.copyfile(os.path.join(self.manifest["root"], "scripts/gdb/cloister-gdb.py"), image + "-gdb.py")
-        os.replace(self.path("cloister.elf"), image)
 
 
 def main():

@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: The Cloister authors
 """layout.py - where everything lies in the image: linker script, address map, and the last step on the program headers.
 
-Interface: address_map(manifest) -> numbers of address_map_asm.h and slots_asm.h; measure(plan, path_of); script(plan) -> linker script;
+Interface: address_map(manifest) -> numbers of address_map_asm.h and slots_asm.h; measure(plan, path_of); script(plan, shift) -> linker script;
 finish(path, plan).
 Domain data has its VMA in the domain window, but no loader may map it there: it is loaded once, read-only, as the pristine
 image (LMA), and the nucleus copies it. A linker cannot say "load at the LMA", so finish() rewrites those program headers.
@@ -70,8 +70,8 @@ PC_BOOT = """  . = 0x100000;
 
 
 class Script:
-    def __init__(self, plan):
-        self.plan, self.map = plan, plan.map
+    def __init__(self, plan, shift):
+        self.plan, self.map, self.shift = plan, plan.map, shift
         self.delta = plan.map["TEXT_BASE"] - plan.map["PHYSICAL_BASE"]
         self.lines = []
 
@@ -120,7 +120,7 @@ class Script:
             name = domain.name
             self.add(f"  image_pristine_{name} = pristine_cursor;")
             self.add(f"  .data.{name} ALIGN({PAGE:#x}) : AT(image_pristine_{name} - {self.delta:#x}) {{ image_data_{name} = .; "
-                     f"{name}.o(.slots.{name}) {name}.o(.data .data.*) . = ALIGN(64); }} :pristine_{name}")
+                     f"{name}.o(.slots.{name}) . = . + {self.shift}; {name}.o(.data .data.*) . = ALIGN(64); }} :pristine_{name}")
             self.add(f"  image_pristine_{name}_bytes = SIZEOF(.data.{name});")
             self.add(f"  pristine_cursor = ALIGN(pristine_cursor + SIZEOF(.data.{name}), {PAGE:#x});")
             self.add(f"  .bss.{name} (NOLOAD) : {{ {name}.o(.bss .bss.* COMMON) . = ALIGN({PAGE:#x}); }} :unmapped")
@@ -168,8 +168,12 @@ class Script:
         return "\n".join(self.lines) + "\n"
 
 
-def script(plan):
-    return Script(plan).whole()
+# By how much the data behind the slots can be moved: a distance between text and data may happen to spell a forbidden instruction.
+SHIFTS = (0, 64, 192)
+
+
+def script(plan, shift=0):
+    return Script(plan, shift).whole()
 
 
 def finish(path, plan):
