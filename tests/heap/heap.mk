@@ -10,11 +10,12 @@
 HEAP_ROOT ?= .
 HEAP_OUT ?= $(unit)/heap
 heap-domains := 2 3 4 5
-heap-files = $(patsubst $(HEAP_ROOT)/%.c,$(HEAP_OUT)/%.o,$(wildcard $(HEAP_ROOT)/$(1)))
+# The shared mode: the strict one is tested in images.
+heap-files = $(patsubst $(HEAP_ROOT)/%.c,$(HEAP_OUT)/%.o,$(filter-out %_strict.c,$(wildcard $(HEAP_ROOT)/$(1))))
 heap-headers := $(wildcard $(HEAP_ROOT)/shared-heap/*.h $(HEAP_ROOT)/tests/heap/*.h core/include/*.h) \
 	tests/heap/heap.mk tests/unit/unit.mk
 HEAP_CFLAGS = $(UNIT_CFLAGS) -include tests/heap/map.h \
-	-iquote $(HEAP_ROOT)/shared-heap -iquote $(HEAP_ROOT)/tests/heap \
+	-I$(HEAP_ROOT)/shared-heap -iquote $(HEAP_ROOT)/tests/heap \
 	-iquote core/monitor $(HEAP_WARNINGS)
 heap-system := $(addprefix $(HEAP_OUT)/,monitor.o $(addprefix domain_,$(addsuffix .o,$(heap-domains))) \
 	tests/heap/heap_system.o tests/heap/heap_tables.o)
@@ -49,4 +50,4 @@ $(HEAP_OUT)/heap_fuzz: $(call heap-files,tests/heap/fuzz*.c) $(heap-system) $(un
 	gcc $(HEAP_CFLAGS) $^ $(heap-link) -o $@
 
 test-xheap-src := $(heap-system)
-test-xheap-flags := -include tests/heap/map.h -iquote tests/heap -iquote core/monitor $(heap-link)
+test-xheap-flags := -include tests/heap/map.h -Ishared-heap -iquote tests/heap -iquote core/monitor $(heap-link)
