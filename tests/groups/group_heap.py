@@ -89,7 +89,7 @@ SEEDED = [
     ("shared-heap/client_lend.c", "a range may end beyond its object",
      "return bytes <= view.room && view.owner &&", "return view.owner &&"),
     ("shared-heap/client_lend.c", "own objects pass as borrowed",
-     "view.owner && view.owner != domain_self ? 0", "view.owner ? 0"),
+     "view.owner != domain_self && client_reaches", "client_reaches"),
     ("shared-heap/client_chain.c", "a detached child of a lent root",
      "    if (!part_with(address_of(view.root))) return client_refusal(address_of(view.root)); // as for attaching\n",
      ""),
