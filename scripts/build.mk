@@ -123,7 +123,7 @@ endef
 
 lib-src := $(wildcard lib/*.c lib/*.S)
 lib-uses := time console entropy
-heap-src := $(call pick,$(wildcard shared-heap/client*.c))
+heap-src := $(call pick,$(wildcard shared-heap/client*.c shared-heap/strict/client*.c))
 shared-flags := $(common-flags) $(strict-flags) $(private-includes) $(call header-flags,$(lib-uses))
 heap-flags := $(heap-includes) $(shared-flags)
 heap-objects := $(O)/obj/heap-$(heap-mode)
@@ -147,7 +147,8 @@ $(O)/obj/lib%.a:
 core-key := $(PLATFORM)-$(BACKEND)-$(shell cksum <$(D)/autoconf.h | cut -d' ' -f1)
 core-objects := $(O)/obj/core-$(core-key)
 monitor-uses := sched time
-monitor-src := $(call pick,$(sort $(wildcard core/monitor/*.c core/monitor/*.S shared-heap/monitor*.c)))
+monitor-src := $(call pick,$(sort $(wildcard core/monitor/*.c core/monitor/*.S shared-heap/monitor*.c \
+	shared-heap/strict/monitor*.c)))
 nucleus-src := $(call pick,$(sort $(wildcard core/nucleus/common/*.c core/nucleus/common/*.S core/nucleus/$(PLATFORM)/*.c core/nucleus/$(PLATFORM)/*.S))) \
 	$(if $(filter pc,$(PLATFORM)),$(call pick,$(wildcard core/gates/resume_pc_*.S)) core/monitor/symbols.c)
 monitor-flags := $(common-flags) $(strict-flags) $(heap-includes) $(private-includes) \

@@ -10,8 +10,8 @@
 HEAP_ROOT ?= .
 HEAP_OUT ?= $(unit)/heap
 heap-domains := 2 3 4 5
-# The shared mode: the strict one is tested in images.
-heap-files = $(patsubst $(HEAP_ROOT)/%.c,$(HEAP_OUT)/%.o,$(filter-out %_strict.c,$(wildcard $(HEAP_ROOT)/$(1))))
+# The shared mode: the strict one, in a folder of its own, is tested in images.
+heap-files = $(patsubst $(HEAP_ROOT)/%.c,$(HEAP_OUT)/%.o,$(wildcard $(HEAP_ROOT)/$(1)))
 heap-headers := $(wildcard $(HEAP_ROOT)/shared-heap/*.h $(HEAP_ROOT)/tests/heap/*.h core/include/*.h) \
 	tests/heap/heap.mk tests/unit/unit.mk
 HEAP_CFLAGS = $(UNIT_CFLAGS) -include tests/heap/map.h \
