@@ -186,7 +186,8 @@ define component-json
  "include": $(call strings,$($(1)-dir) $(call header-dirs,$(1) $($(1)-provides)) $(foreach use,$($(1)-uses),$(call header-dirs,$(use))) $($(1)-include)),
  "depfiles": $(call strings,$($(1)-objects:.o=.d)),
  "domain": "$(or $(call setting,$(1),DOMAIN),$(1))", "gate": "$(if $(call setting,$(1),GATE_LIGHT),light,full)",
- "stack_kib": $(or $(call setting,$(1),STACK_KIB),16), "heap_kib": $(or $(call setting,$(1),HEAP_KIB),0)}
+ "stack_kib": $(or $(call setting,$(1),STACK_KIB),16), "heap_kib": $(or $(call setting,$(1),HEAP_KIB),0),
+ "shared_kib": $(or $(call setting,$(1),SHARED_KIB),0), "shared_objects": $(or $(call setting,$(1),SHARED_OBJECTS),0)}
 endef
 disabled-json = {"name": "$(1)", "headers": $(call strings,$($(1)-header)), "provides": "$($(1)-provides)"}
 define newline
@@ -196,7 +197,7 @@ endef
 define manifest-json
 {"name": "$(notdir $(D))", "out": "$(D)", "platform": "$(PLATFORM)", "backend": "$(BACKEND)", "root": "$(CURDIR)", "build": "$(O)",
 "count": $(if $(CONFIG_GATE_COUNT),true,false), "probe": $(if $(CONFIG_TEST_PROBE),true,false), "floor": $(if $(CONFIG_BENCH_FLOOR),true,false),
-"strict": $(if $(CONFIG_SHARED_HEAP_STRICT),true,false),
+"origins": $(if $(CONFIG_XHEAP_ORIGINS),true,false), "strict": $(if $(CONFIG_SHARED_HEAP_STRICT),true,false),
 "compile": $(call strings,$(CC) $(common-flags) $(strict-flags) $(heap-includes) $(private-includes)),
 "assemble": $(call strings,$(CC) $(assembler-flags)),
 "compiler_include": "$(compiler-include)",

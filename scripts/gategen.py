@@ -61,6 +61,8 @@ class Component:
     gate: str
     stack_kib: int
     heap_kib: int
+    shared_kib: int
+    shared_objects: int
     object: str
     interfaces: set
     uses: set
@@ -100,6 +102,12 @@ class Domain:
     @property
     def heap_kib(self):
         return sum(c.heap_kib for c in self.components)
+
+    def shared_max(self, arena_bytes):
+        """(bytes, objects) of the shared heap that it may have taken: no domain alone can starve all others."""
+        bytes_most, objects_most = arena_bytes // 4 * 3, arena_bytes // 256 // 4 * 3
+        return (min(sum(c.shared_kib * 1024 or bytes_most for c in self.components), bytes_most),
+                min(sum(c.shared_objects or objects_most for c in self.components), objects_most))
 
 
 @dataclass
@@ -150,13 +158,13 @@ class Plan:
             if not re.fullmatch(r"[a-z]\w*", item["name"]):
                 raise GateError(f"{item['name']} ({item['dir']}/Makefile): a component's name is a C identifier in lower case")
             self.components.append(Component(item["name"], item["headers"], item["lock"], item["gate"], item["stack_kib"],
-                                             item["heap_kib"], item["object"], {item["name"], item["provides"]},
+                                             item["heap_kib"], item["shared_kib"], item["shared_objects"], item["object"], {item["name"], item["provides"]},
                                              set(item["uses"]), item["include"], item["devices"]))
         core = manifest["monitor"]
         self.monitor = Component("monitor", core_headers("monitor", manifest["strict"]), "reentrant", core["gate"],
                                  core["stack_kib"], core["heap_kib"],
-                                 core["object"], {"monitor"}, set())
-        self.nucleus = Component("nucleus", core_headers("nucleus", manifest["strict"]), "reentrant", "full", 16, 0,
+                                 0, 0, core["object"], {"monitor"}, set())
+        self.nucleus = Component("nucleus", core_headers("nucleus", manifest["strict"]), "reentrant", "full", 16, 0, 0, 0,
                                  manifest["nucleus"]["object"], {"nucleus"}, set())
         for component in self.everyone():
             component.symbols = objects.object_symbols(component.object)

@@ -20,6 +20,10 @@ import verify
 from prototypes import GateError
 
 
+# What brings an object into a domain: shared-heap/client_origins.c.
+ORIGINS = ("xheap_alloc", "xheap_take", "xheap_take_all", "xheap_give_arrived")
+
+
 class Image:
     def __init__(self, manifest):
         self.manifest = manifest
@@ -82,12 +86,17 @@ class Image:
         probe = domain.id >= gategen.DOMAIN_FIRST and self.manifest["probe"]
         archives = ["--start-group"] + self.manifest["archives"] + ["--end-group"]
         part = f"{domain.name}.part.o"
-        objects.run(["ld", "-r", "-o", part] + (["-u", "domain_probe"] if probe else []) + inputs + archives, self.out)
+        options = ["-u", "domain_probe"] if probe else []
+        if self.manifest["origins"] and domain.id >= gategen.DOMAIN_FIRST:
+            options += [f"--wrap={name}" for name in ORIGINS]
+        objects.run(["ld", "-r", "-o", part] + options + inputs + archives, self.out)
         names = {name: plan.target(domain, name) for name in sorted(domain.imports | domain.local)}
         if probe:
             names["domain_probe"] = f"probe_{domain.name}__impl"
         names["domain_gives"] = f"gives_{domain.name}"           # shared-heap/client_pass.c
         names["domain_lends"] = f"lends_{domain.name}"           # shared-heap/client_lend.c
+        names["local_state"] = f"local_state_{domain.name}"      # shared-heap/client.c
+        names["domain_origins"] = f"origins_{domain.name}"       # shared-heap/client_origins.c
         objects.rename(part, part, names, self.out)
         objects.run(["ld", "-r", "-o", f"{domain.name}.whole.o", part], self.out)
 
@@ -110,7 +119,8 @@ class Image:
                 wanted = set().union(*(s.undefined for s in others), self.gate_symbols.undefined)
                 wanted |= {"nucleus_start"} if domain.id == 0 else set()
             else:
-                wanted = {e.entry for e in self.plan.edges if e.callee is domain} | {f"slot_{domain.name}", f"gives_{domain.name}", f"lends_{domain.name}"}
+                wanted = {e.entry for e in self.plan.edges if e.callee is domain} | {f"slot_{domain.name}", f"gives_{domain.name}", f"lends_{domain.name}", f"local_state_{domain.name}",
+                                                                                    f"origins_{domain.name}"}
                 if not self.plan.mpk:
                     wanted |= {self.plan.target(self.plan.monitor.domain, name) for name in self.plan.monitor.domain.imports}
             objects.keep_global(f"{domain.name}.whole.o", f"{domain.name}.o", wanted & whole[domain.name].defined, self.out)

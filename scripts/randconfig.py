@@ -23,6 +23,8 @@ NONE_ONE_IN = 8
 STRICT_ONE_IN = 3
 # Number of domain names to choose among; the build has keys for twelve.
 DOMAINS_MAX = 12
+# A quota, in KiB or objects, with which every component serves.
+SHARED_LEAST = 16384
 # kv says that the system is ready; the monitor does not link without a scheduler.
 ALWAYS = ("KV", "SCHED")
 
@@ -60,7 +62,8 @@ def randomise(tree, dice):
     if dice.randrange(NONE_ONE_IN) == 0:
         tree.syms["BACKEND_NONE"].set_value(2)
     tree.syms["TICK_HZ"].set_value(str(dice.choice((100, 250, 1000))))
-    tree.syms["GATE_COUNT"].set_value(dice.choice((0, 2)))
+    for name in ("GATE_COUNT", "XHEAP_ORIGINS"):
+        tree.syms[name].set_value(dice.choice((0, 2)))
     fixed = set()
     for name in ALWAYS:
         needed(tree, name, fixed)
@@ -75,6 +78,8 @@ def randomise(tree, dice):
             symbol.set_value(dice.choice(names))
         elif symbol.visibility and symbol.name.endswith("_GATE_LIGHT") and dice.randrange(4) == 0:
             symbol.set_value(2)
+        elif symbol.visibility and symbol.name.endswith(("_SHARED_KIB", "_SHARED_OBJECTS")):
+            symbol.set_value(str(dice.choice((0, 0, SHARED_LEAST))))
         elif symbol.visibility and symbol.orig_type == kconfiglib.INT:
             symbol.set_value(str(number(dice, symbol)))
     if tree.syms["BACKEND_MPK"].str_value == "y" and dice.randrange(STRICT_ONE_IN) == 0:

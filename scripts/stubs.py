@@ -56,8 +56,8 @@ def caller_stub(function, label, borrower):
         lines += [
             f"    if (bytes_{p.name} == 0) {{",
             f"        crossing_{p.name} = {p.name} ? (void *)ARENA_BASE : NULL; // nothing crosses; only whether it was NULL",
-            f"    }} else if (bytes_{p.name} > {limit}) {{",
-            f"        gate_result = xheap_contains({p.name}) && {int(p.mode != 'copy_in')} ? -EFAULT : -E2BIG;",
+            f"    }} else if (bytes_{p.name} > {limit}{'' if p.mode == 'copy_in' else f' && !xheap_contains({p.name})'}) {{",
+            "        gate_result = -E2BIG;",
             f"        goto {undo};",
             f"    }} else if (xheap_contains({p.name})) {{",
             f"        if ((gate_result = xheap_lend_begin({p.name}, bytes_{p.name})) < 0) goto {undo};",

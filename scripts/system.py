@@ -142,6 +142,7 @@ class System:
     """One system. Use it as a context manager; all waiting has a time-out and ends in Failure.
 
     network: False, or True: what its driver needs; clients then find the server at address and port (port chooses)."""
+    made, misuses = 0, []   # how many systems there were, and all their records of misuse of the shared heap
 
     def __init__(self, elf, arguments=(), network=True, cpu=None, on_text=None, stdin=subprocess.DEVNULL, port=None):
         self.elf = elf
@@ -153,6 +154,7 @@ class System:
         self.lines = []
         self.process = None
         self._changed = threading.Condition()
+        System.made += 1
         self._ended = False
 
     def __enter__(self):
@@ -200,6 +202,8 @@ class System:
                 while line.startswith(PROMPT):
                     line = line[len(PROMPT):]
                 self.lines.append(line)
+                if line.startswith("HEAPREC "):
+                    System.misuses.append(line)
             self._changed.notify_all()
 
     @property
@@ -270,16 +274,22 @@ class System:
         os.kill(self.pid, signal.SIGTERM)
 
     def statistics(self, timeout=10):
-        """{'crossings': {(caller, function): n}, 'objects.<domain>': n, 'busy_tsc': n, 'tsc_khz': n}, as of now."""
+        """{'crossings': {(caller, function): n}, 'heap': {domain: {'owned': bytes, ...}}, 'sites': {(owner, bytes of each, place): objects},
+        'objects.<domain>': n, 'busy_tsc': n, 'tsc_khz': n}, as of now."""
         start = len(self.console())
         self.request_report()
         _, end = self.wait_for(r"^STAT end$", timeout, start)
-        result = {"crossings": {}}
+        result = {"crossings": {}, "heap": {}, "sites": {}}
         for line in self.console()[start:end]:
             words = line.split()
             if words[:2] == ["STAT", "crossings"] and len(words) == 5:
                 key = (words[2], words[3])
                 result["crossings"][key] = result["crossings"].get(key, 0) + int(words[4])
+            elif words[:2] == ["STAT", "heap"]:
+                result["heap"][words[2]] = {key: int(value) for key, _, value in (word.partition("=") for word in words[3:])}
+            elif words[:2] == ["STAT", "site"]:
+                owner, each, objects, site = line.split(maxsplit=5)[2:]
+                result["sites"][owner, int(each), site] = int(objects)
             elif words[:1] == ["STAT"] and len(words) == 3:
                 result[words[1]] = int(words[2])
         return result

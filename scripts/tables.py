@@ -73,11 +73,11 @@ def domain_row(plan, domain):
 
     def pair(kind):
         return f"(uintptr_t)image_{kind}_{name}, (uintptr_t)image_{kind}_{name}_bytes"
-    shared = (plan.map["ARENA_BYTES"] // 4 * 3, plan.map["ARENA_BYTES"] // 256 // 4 * 3)   # no domain alone can starve the others
+    shared = domain.shared_max(plan.map["ARENA_BYTES"])
     persist = pair("persist") if domain.id else "0, 0"   # the nucleus is not restarted
     return (f'    {{"{name}", {domain.pkey}, {domain.pkru:#x}, {pair("text")}, {pair("rodata")}, (uintptr_t)image_data_{name},\n'
             f'     {pair("data")}, {pair("pristine")}, {persist}, {heap_start:#x}, {heap:#x}, {stack:#x}, {resume},\n'
-            f'     (uintptr_t)lends_{name}, {shared[0]:#x}, {shared[1]}}},')
+            f'     (uintptr_t)lends_{name}, (uintptr_t)local_state_{name}, (uintptr_t)origins_{name}, {shared[0]:#x}, {shared[1]}}},')
 
 
 def tables_source(plan, gate_symbols, for_monitor):
@@ -88,7 +88,8 @@ def tables_source(plan, gate_symbols, for_monitor):
         resume = [f"resume_{domain.name}[]", f"resume_{domain.name}_end[]"] if plan.mpk and domain.id else []
         resume += [f"resume_{gategen.READING}{domain.name}[]"] if plan.gives(domain) else []
         out.append(f"extern char {', '.join(kinds + resume)};")
-        out.append(f"extern char lends_{domain.name}[] __attribute__((weak));")
+        for what in ("lends", "local_state", "origins"):
+            out.append(f"extern char {what}_{domain.name}[] __attribute__((weak));")
     out += ["const struct domain domain_table[] = {"] + [domain_row(plan, d) for d in plan.domains] + ["};"]
     out.append("const uint32_t domain_count = sizeof domain_table / sizeof domain_table[0];")
     out += edge_table(plan, gate_symbols) + device_rows(plan)
@@ -148,7 +149,8 @@ def audit(plan):
     return {
         "name": plan.manifest["name"], "platform": plan.manifest["platform"], "backend": plan.manifest["backend"],
         "domains": [{"name": d.name, "id": d.id, "pkey": d.pkey, "pkru": f"{d.pkru:#010x}", "components": [c.name for c in d.components],
-                     "stack_kib": d.stack_kib, "heap_kib": d.heap_kib, "persist_kib": d.persist_bytes // 1024} for d in plan.domains],
+                     "stack_kib": d.stack_kib, "heap_kib": d.heap_kib, "shared_bytes_max": d.shared_max(plan.map["ARENA_BYTES"])[0],
+                     "shared_objects_max": d.shared_max(plan.map["ARENA_BYTES"])[1], "persist_kib": d.persist_bytes // 1024} for d in plan.domains],
         "components": [{"name": c.name, "domain": c.domain.name, "lock": c.lock, "gate": c.gate, "init_order": i,
                         "event": len(plan.devices) + i,
                         "threads": [f.name for f in c.exports.values() if f.is_thread]} for i, c in enumerate(plan.components)],

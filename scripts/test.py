@@ -5,6 +5,7 @@
 Usage: test.py [group ...]; without arguments all groups, in the order below. A group is a file tests/groups/group_<name>.py
 with cases() -> [ktap.Case] (ktap.py) and, when its cases may run side by side, PARALLEL = number.
 """
+import functools
 import importlib
 import os
 import sys
@@ -16,12 +17,27 @@ import ktap
 import system
 
 GROUPS = """
-unit heap build illegal boot fs contract
+unit heap build illegal boot fs contract misuse
 tools shell redis snapshot load wire stream connections udp counts
 step storm forbidden strict faults pc pc_faults pc_tables pc_net entropy page
 bench bench_boot
 """.split()
+# Groups whose systems do their usual work: none of them may misuse the shared heap.
+INNOCENT = set("boot fs shell redis snapshot load wire stream connections udp counts step storm pc_net".split())
 DEADLINE_SECONDS = 25 * 60
+
+
+def cases_of(name, module):
+    made, misuses = system.System.made, len(system.System.misuses)
+
+    def innocent():
+        if system.System.made == made:
+            raise ktap.Skip("no system ran")
+        new = system.System.misuses[misuses:]
+        assert not new, "\n".join(new)
+    yield from module.cases()
+    if name in INNOCENT:
+        yield ktap.Case("no record of misuse of the shared heap", innocent)
 
 
 def main():
@@ -31,7 +47,8 @@ def main():
         print(f"no such group: {' '.join(unknown)}; there are: {' '.join(GROUPS)}", file=sys.stderr)
         return 2
     modules = [importlib.import_module(f"group_{name}") for name in wanted]
-    return ktap.run([(name, module.cases, getattr(module, "PARALLEL", 1)) for name, module in zip(wanted, modules)],
+    return ktap.run([(name, functools.partial(cases_of, name, module), getattr(module, "PARALLEL", 1))
+                     for name, module in zip(wanted, modules)],
                     DEADLINE_SECONDS, os.path.join(system.out_folder(), "test", "report.ktap"))
 
 

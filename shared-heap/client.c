@@ -36,13 +36,23 @@ static void drain(const uint32_t *granules, uint32_t count) {
     (void)error;
 }
 
-// Why address cannot be parted with.
-__attribute__((noinline)) int client_refusal(const void *address) {
+__attribute__((noinline)) int client_misuse(uint32_t operation, int error, const void *address, size_t bytes) {
+    int told = xheap_misuse(operation, error, (uint64_t)address, bytes);
+    (void)told;
+    return error;
+}
+
+static int refusal(const void *address) {
     struct view view = view_of(address);
     if (!view.room || address_of(view.granule) != address) return -EINVAL;
     if (!view.owner) return -ESTALE; // back with the monitor
     if (view.owner != domain_self || view.root != view.granule) return -EPERM;
     return is_used(view.granule) ? -EBUSY : -ESTALE;
+}
+
+// Why address cannot be parted with.
+__attribute__((noinline)) int client_refusal(uint32_t operation, const void *address) {
+    return client_misuse(operation, refusal(address), address, 0);
 }
 
 static void drain_one(uint32_t granule) { drain(&granule, 1); }
@@ -93,7 +103,7 @@ __attribute__((noinline)) static int free_drained(uint32_t granule) {
 
 // Not simply an object of ours: no such object, one that may be lent, or one with children or untrusted, which is not for a magazine.
 __attribute__((noinline)) static int free_carefully(void *address) {
-    if (!part_with(address)) return client_refusal(address);
+    if (!part_with(address)) return client_refusal(XHEAP_FREE, address);
     uint32_t granule = granule_of(address);
     if (xheap_entry_link(owner_table[granule].owner_link)) return drain_one(granule), 0;
     struct magazine *mine = magazine(heap_class(granule));
@@ -105,7 +115,7 @@ __attribute__((noinline)) static int free_carefully(void *address) {
 int xheap_free(void *address) {
     uint64_t offset = (uintptr_t)address - ARENA_BASE;
     uint32_t granule = (uint32_t)(offset / XHEAP_GRANULE_BYTES);
-    if (__builtin_expect(offset >= ARENA_BYTES || offset % XHEAP_GRANULE_BYTES || !use_end(granule), 0)) return client_refusal(address);
+    if (__builtin_expect(offset >= ARENA_BYTES || offset % XHEAP_GRANULE_BYTES || !use_end(granule), 0)) return client_refusal(XHEAP_FREE, address);
     client_order();
     // Looked at last: another thread could have attached a child to it until then.
     if (__builtin_expect(client_lent || owner_table[granule].owner_link != (uint32_t)domain_self << 24, 0))
@@ -134,21 +144,27 @@ bool xheap_is_untrusted(const void *address) {
     return view.owner && xheap_entry_link(owner_table[view.root].owner_link) & XHEAP_UNTRUSTED;
 }
 
-static uint64_t generation_of(const struct view *view) {
-    uint32_t generation = owner_table[view->granule].generation;
-    if (view->root != view->granule) generation += owner_table[view->root].generation;
-    return (uint64_t)generation << 32 | (uint64_t)(local_state[view->granule] >> 1) << 18;
+static uint64_t handle_of(const struct view *view) {
+    return (uint64_t)generation_of(view) << 32 | (uint64_t)(local_state[view->granule] >> 1) << 18;
 }
 
 xheap_handle_t xheap_handle(const void *object) {
     struct view view = view_of(object);
     if (view.owner != domain_self || !is_used(view.root)) return 0;
-    return generation_of(&view) | view.granule;
+    return handle_of(&view) | view.granule;
+}
+
+// No function made it: stale handles are not like this.
+__attribute__((noinline)) static void *forged(xheap_handle_t handle) {
+    if (handle) client_misuse(XHEAP_RESOLVE, -EINVAL, (void *)handle, 0);
+    return NULL;
 }
 
 void *xheap_resolve(xheap_handle_t handle) {
     uint32_t granule = (uint32_t)handle & (XHEAP_GRANULES - 1);
     struct view view = view_of(address_of(granule));
-    if (view.granule != granule || view.owner != domain_self || !is_used(view.root)) return NULL;
-    return (generation_of(&view) | granule) == handle ? address_of(granule) : NULL;
+    if (view.granule != granule) return forged(handle);
+    uint64_t now = handle_of(&view) | granule;
+    if (now == handle && view.owner == domain_self && is_used(view.root)) return address_of(granule);
+    return (int32_t)((uint32_t)(handle >> 32) - (uint32_t)(now >> 32)) > 0 ? forged(handle) : NULL; // stale, or not of this time yet
 }

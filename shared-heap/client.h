@@ -30,6 +30,9 @@ _Static_assert(THREAD_MAX <= 64, "a bit per thread");
 extern volatile uint64_t client_lenders; // bit = thread that ever lent
 extern volatile uint32_t client_lent;    // records of all threads together
 
+// CONFIG_XHEAP_ORIGINS: offsets from TEXT_BASE of the return address, and of the one above; 0: none.
+struct origin { uint32_t generation, site, above; };
+
 // One of two threads that do opposite things at once sees the other: whoever frees clears the bit and then looks for lends,
 // whoever lends records first and then looks at the bit.
 static inline void client_order(void) { __atomic_signal_fence(__ATOMIC_SEQ_CST); }
@@ -72,6 +75,12 @@ static inline struct view view_of(const void *address) {
     return (struct view){granule, root, xheap_entry_owner(entry), bytes - inside};
 }
 
+// Changes whenever the object changes hands; a child's with its root's, too.
+static inline uint32_t generation_of(const struct view *view) {
+    uint32_t generation = owner_table[view->granule].generation;
+    return view->root == view->granule ? generation : generation + owner_table[view->root].generation;
+}
+
 // Takes the object that starts at address out of use, as if to free it. False when that cannot be, with nothing changed:
 // client_refusal() says why. Interior granules have an entry of 0, so the entry alone tells that an object starts here.
 static inline bool part_with(const void *address) {
@@ -84,6 +93,9 @@ static inline bool part_with(const void *address) {
     use_begin((uint32_t)granule);
     return false;
 }
-int client_refusal(const void *address);
+int client_refusal(uint32_t operation, const void *address);
+
+// A mistake of this domain's code: the monitor tells people. Returns error.
+int client_misuse(uint32_t operation, int error, const void *address, size_t bytes);
 
 #endif

@@ -26,12 +26,13 @@ static void lent_less(void) { __asm__ volatile("decl %0" : "+m"(client_lent) : :
 
 int xheap_check(const void *address, size_t bytes) {
     struct view view = view_of(address);
-    return bytes <= view.room && view.owner && view.owner != domain_self && client_reaches(view.root) ? 0 : -EFAULT;
+    if (__builtin_expect(bytes <= view.room && view.owner && view.owner != domain_self && client_reaches(view.root), 1)) return 0;
+    return client_misuse(XHEAP_BORROW, -EFAULT, address, bytes);
 }
 
 int xheap_lend_begin(const void *address, size_t bytes) {
     struct view view = view_of(address);
-    if (bytes > view.room || !view.owner) return -EFAULT;
+    if (__builtin_expect(bytes > view.room || !view.owner, 0)) return client_misuse(XHEAP_LEND, -EFAULT, address, bytes);
     uint32_t thread = thread_self();
     struct lends *mine = &domain_lends[thread];
     uint32_t count = mine->count;
@@ -46,7 +47,7 @@ int xheap_lend_begin(const void *address, size_t bytes) {
         (view.root == view.granule || view_of(address).root == view.root))
         return 0;
     xheap_lend_end();
-    return -EFAULT;
+    return client_misuse(XHEAP_LEND, -EFAULT, address, bytes);
 }
 
 void xheap_lend_end(void) {
@@ -58,9 +59,9 @@ void xheap_lend_end(void) {
 int xheap_give_begin(const void *address) {
     if (__builtin_expect(part_with(address), 1)) return 0;
     uint32_t granule = granule_of(address);
-    if (!xheap_contains(address)) return -EINVAL;
+    if (!xheap_contains(address)) return client_misuse(XHEAP_GIVE, -EINVAL, address, 0);
     bool own = address_of(granule) == address && xheap_entry_owner(owner_table[granule].owner_link) == domain_self;
-    return own ? client_refusal(address) : -EPERM;
+    return own ? client_refusal(XHEAP_GIVE, address) : client_misuse(XHEAP_GIVE, -EPERM, address, 0);
 }
 
 void xheap_give_arrived(const void *address) { use_begin(granule_of(address)); }

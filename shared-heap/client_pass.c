@@ -52,7 +52,7 @@ int xheap_pass_all(void *const *objects, size_t count) {
     for (size_t i = 0; i < count; i++) {
         void *object = *(void *const volatile *)&objects[i]; // read once: the array could lie in the heap
         if (__builtin_expect(!part_with(object), 0)) {
-            int error = client_refusal(object);
+            int error = client_refusal(XHEAP_PASS, object);
             while (i-- > 0) use_begin(granule_of(pass->passed[first + i]));
             return error;
         }

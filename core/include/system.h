@@ -6,8 +6,9 @@
 // Interface:
 //   system_about                                                    one row
 //   system_domains, system_components, system_edges, system_threads lists, read in batches
+//   system_objects                                                  what the shared heap holds, a chunk at a time
 //   system_stop                                                     the end, or a new start
-// What the shared heap holds needs no call: owner_table (xheap.h) is there for everybody to read.
+// Who owns what in the shared heap needs no call: owner_table (xheap.h) is there for everybody to read.
 //
 // The rows are written by the monitor into the caller's object in the shared heap, which everybody can write: they
 // are for people, and a decision on them would be a mistake. They name domains, functions, counts and times; never a
@@ -38,7 +39,11 @@ struct system_domain {         // row number = domain id
     char name[SYSTEM_NAME_BYTES];
     uint64_t heap_bytes;       // private heap
     uint64_t charged_bytes;    // objects of the shared heap that it took from the monitor and that have not come back
+    uint64_t most_bytes;       // the most there ever were
     uint64_t quota_bytes;      // how many of them it may have
+    uint32_t charged_objects, most_objects, quota_objects; // the same in objects
+    uint32_t refusals;         // how often the quota made it get fewer than it wanted
+    uint32_t misuses;          // what it did to objects that may not be done (enum xheap_operation)
     uint32_t stack_bytes;      // per thread
     uint32_t pkey;             // 0 on backend none
     uint32_t generation;       // starts so far; 0 for the nucleus, which never starts again
@@ -57,6 +62,20 @@ struct system_edge {
     uint32_t caller, callee;   // domains
     uint32_t kind;             // enum edge_kind (domain.h)
     uint32_t pad;
+};
+
+#define SYSTEM_SITE_BYTES 72   // of a place in the sources, its NUL included; longer ones are cut
+
+// CACHED: free, in a cache of its owner, or on its way out. What a domain alone knows is its own word.
+enum system_object_state { SYSTEM_OBJECT_USED, SYSTEM_OBJECT_CACHED, SYSTEM_OBJECT_LENT };
+
+struct system_object {         // of the shared heap
+    uint32_t granule;          // where it starts, in XHEAP_GRANULE_BYTES (xheap.h) from the start of the heap
+    uint32_t bytes;
+    uint32_t owner;            // domain (a child's: its root's), or XHEAP_ORPHAN
+    uint32_t payer;            // domain that it is charged to
+    uint32_t state;            // enum system_object_state
+    char site[SYSTEM_SITE_BYTES]; // where it was allocated or received, "function file:line"; "" when that is not known
 };
 
 #define SYSTEM_NO_EVENT UINT32_MAX
@@ -85,6 +104,11 @@ GATE(monitor) int system_components(uint32_t first,
 GATE(monitor) int system_edges(uint32_t first, lend_out(max * sizeof(struct system_edge)) struct system_edge *out,
                                size_t max);
 GATE(monitor) int system_threads(uint32_t first, lend_out(max * sizeof(struct system_thread)) struct system_thread *out,
+                                 size_t max);
+
+// The objects that have an owner and start at granule first or behind it in the same chunk (XHEAP_CHUNK_GRANULES). Returns how many rows
+// were filled: fewer than max when there are no more in this chunk; -EINVAL for max out of range, or first behind the heap.
+GATE(monitor) int system_objects(uint32_t first, lend_out(max * sizeof(struct system_object)) struct system_object *out,
                                  size_t max);
 
 enum system_stop { SYSTEM_SHUTDOWN, SYSTEM_REBOOT };

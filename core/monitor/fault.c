@@ -4,19 +4,14 @@
 // fault.c - one fault, one block for people, one line for machines; then the system stops.
 //
 // The nucleus said what happened; this names the domain, the address's owner, the function, and the gate by which the
-// domain was entered (from the inbound record below its anchor and the caller's published frame, both range-checked,
-// since a broken domain may have scribbled on its own). It never prints another domain's registers.
+// domain was entered (frames.c). It never prints another domain's registers.
 #include <heap_mode.h>
 #include "format.h"
 #include "monitor.h"
-#include "nucleus.h"
 #include "slots_asm.h"
 #include "string.h"
 #include "symbols.h"
 #include "xheap.h"
-
-#define FRAME_RBP 48            // core/gates/frame_asm.h
-#define FRAME_RETURN 64
 
 struct fault monitor_fault_record;
 
@@ -65,37 +60,16 @@ static struct place place_of(uint64_t address) {
     return (struct place){"nobody", address < PAGE_BYTES ? "null page" : "unmapped", 0};
 }
 
-static const struct edge *entered_by(const struct fault *fault, uint64_t *caller_frame) {
-    uint64_t id = 0, anchor = fault->anchor[fault->domain];
-    if (!anchor || nucleus_memory_read(anchor - 8, &id, sizeof id) || id >= edge_count) return NULL;
-    const struct edge *edge = &edge_table[id];
-    if (edge->callee != fault->domain) return NULL;
-    *caller_frame = fault->anchor[edge->caller];
-    return edge;
-}
-
-// Where in the caller the gate was called: past a generated stub, by one step of its frame pointer.
-static uint64_t call_site(uint64_t frame) {
-    uint64_t address = 0, frame_pointer = 0;
-    if (nucleus_memory_read(frame + FRAME_RETURN, &address, 8)) return 0;
-    if (symbol_is_generated(address) && !nucleus_memory_read(frame + FRAME_RBP, &frame_pointer, 8)) {
-        uint64_t above = 0;
-        if (!nucleus_memory_read(frame_pointer + 8, &above, 8)) return above;
-    }
-    return address;
-}
-
 void fault_report(void) {
     const struct fault *fault = &monitor_fault_record;
     bool named = fault->domain < domain_count && !monitor_is_gate_die(fault->rip);
     const char *domain = named ? domain_table[fault->domain].name : "unknown"; // at gate_die the rights are the victim's
     struct place place = fault->kind <= FAULT_EXECUTE ? place_of(fault->address)
                        : (struct place){domain, monitor_is_gate_die(fault->rip) ? "gate check" : "instruction", 0};
-    uint64_t frame = 0;
-    const struct edge *edge = named ? entered_by(fault, &frame) : NULL;
+    const struct edge *edge = named ? frames_entry(fault->domain, fault->anchor[fault->domain]) : NULL;
     char at[160], from[160] = "-";
     symbol_format(at, sizeof at, fault->rip);
-    uint64_t site = edge ? call_site(frame) : 0;
+    uint64_t site = edge ? frames_site(fault->anchor[edge->caller]) : 0;
     if (site) symbol_format(from, sizeof from, site - 1);
     const char *caller = edge ? domain_table[edge->caller].name : "-", *gate = edge ? edge->function : "-";
 

@@ -15,13 +15,21 @@
 #include "domain.h"
 #include "fault.h"
 #include "public.h"
+#include "system.h"
 
 static inline struct public *public_writable(void) { return (struct public *)(uintptr_t)&public_area; }
 
 // The domain that called the current export; read before the monitor calls anything. caller_mpk.c, caller_none.c
 uint32_t monitor_caller(void);
+const struct edge *monitor_entry(void);         // the edge by which it came; NULL on backend none
 bool monitor_is_gate_die(uint64_t rip);
 
+// frames.c
+const struct edge *frames_entry(uint32_t domain, uint64_t anchor); // the gate by which domain, whose stack goes on at anchor, was entered
+uint64_t frames_site(uint64_t gate_frame);      // where the one suspended there called, stubs and the heap's own code left out; a return address
+uint64_t frames_site_above(uint64_t address, uint64_t frame_pointer);
+bool frames_is_suspended(const struct edge *edge, uint64_t *gate_frame); // is edge its caller's last call on this thread? Its frame
+uint64_t monitor_call_site(void);               // frames_site() of who called the current export. caller_mpk.c, caller_none.c
 // threads.c
 void threads_start(void);                       // makes one thread per entry of thread_table, runnable
 void thread_end(void) __attribute__((noreturn)); // the running thread is over
@@ -35,6 +43,13 @@ void monitor_boot(void) __attribute__((noreturn));
 void monitor_probe(void);                       // boot_probe.c, boot_noprobe.c
 // statistics.c
 void statistics_report(void);
+// misuse.c
+struct misuse_count { uint32_t all, dropped; }; // what a domain did wrong with the shared heap; dropped: without a record
+extern struct misuse_count misuse_counts[DOMAIN_MAX];
+void misuse_refused(uint32_t operation, uint32_t granule); // enum xheap_operation, of the domain that called the current export
+// objects.c
+uint64_t heap_origin(uint32_t granule, uint32_t owner); // where its owner says that it allocated or received the object; 0: not known
+int heap_objects(uint32_t first, struct system_object *rows, size_t max); // system_objects(), into the monitor's memory
 // fault.c
 void fault_report(void) __attribute__((noreturn));
 extern struct fault monitor_fault_record;

@@ -3,22 +3,45 @@
 
 // statistics.c - counters as machine lines on the console: STAT name ..., closed by STAT end.
 #include "clock.h"
-#include "monitor.h"
+#include "heap_monitor.h"
 #include "nucleus.h"
 #include "slots_asm.h"
-#include "xheap.h"
+#include "string.h"
+#include "tally.h"
 
-// Objects of the exchange heap by owner. A domain's cache of free ones counts as its own: up to 64 of each size.
-static void report_objects(void) {
-    static uint32_t objects[DOMAIN_MAX];
-    for (uint32_t d = 0; d < DOMAIN_MAX; d++) objects[d] = 0;
-    for (uint32_t chunk = 0; chunk < XHEAP_CHUNKS && chunk_class[chunk]; chunk++)
-        for (uint32_t i = 0; i < XHEAP_CHUNK_GRANULES; i += 1u << (chunk_class[chunk] - 1)) {
-            uint8_t owner = xheap_owner_of(arena + ((uint64_t)chunk * XHEAP_CHUNK_GRANULES + i) * XHEAP_GRANULE_BYTES, 1);
-            if (owner && owner < domain_count) objects[owner]++;
-        }
-    for (uint32_t d = 0; d < domain_count; d++)
-        if (objects[d]) say("STAT objects.%s %u\n", domain_table[d].name, objects[d]);
+// The exchange heap by domain (misuses and refusals are counts, objects too, the rest bytes), and by owner, size and place
+// of allocation. Whoever holds more of one place in each report leaks there.
+static void report_heap(void) {
+    static struct system_object rows[SYSTEM_BATCH_MAX];
+    static struct tally tally;
+    memset(&tally, 0, sizeof tally);
+    for (uint32_t chunk = 0; chunk < XHEAP_CHUNKS && chunk_class[chunk]; chunk++) {
+        int count = 0;
+        uint32_t first = chunk * XHEAP_CHUNK_GRANULES;
+        do {
+            count = heap_objects(first, rows, SYSTEM_BATCH_MAX);
+            tally_add(&tally, rows, count);
+            if (count > 0) first = rows[count - 1].granule + 1;
+        } while (count == SYSTEM_BATCH_MAX && first % XHEAP_CHUNK_GRANULES);
+    }
+    for (uint32_t d = 0; d < domain_count; d++) {
+        const struct heap_account *account = &heap_account[d];
+        const struct tally_domain *sum = &tally.domain[d];
+        if (sum->objects) say("STAT objects.%s %u\n", domain_table[d].name, sum->objects);
+        if (sum->objects || account->most_objects || misuse_counts[d].all)
+            say("STAT heap %s objects=%u owned=%llu cached=%llu lent=%llu given=%llu charged=%llu most=%llu quota=%llu refusals=%u misuses=%u "
+                "unreported=%u\n", domain_table[d].name, sum->objects, (unsigned long long)sum->owned, (unsigned long long)sum->cached,
+                (unsigned long long)sum->lent, (unsigned long long)sum->given, (unsigned long long)account->bytes,
+                (unsigned long long)account->most_bytes, (unsigned long long)domain_table[d].shared_bytes_max, account->refusals,
+                misuse_counts[d].all, misuse_counts[d].dropped);
+    }
+    tally_sort(&tally);
+    for (uint32_t i = 0; i < tally.sites; i++) {
+        const struct tally_site *site = &tally.site[i];
+        say("STAT site %s %u %u %s\n", site->owner ? domain_table[site->owner].name : "orphans", site->bytes, site->objects,
+            site->site[0] ? site->site : "-");
+    }
+    if (tally.unlisted) say("STAT unlisted %u\n", tally.unlisted);
 }
 
 // busy_tsc: ticks of the TSC less those in which the system slept or wrote such a report; only differences mean
@@ -39,7 +62,7 @@ void statistics_report(void) {
     for (uint32_t t = 0; t < THREAD_MAX; t++)
         threads += public_area.threads[t].state == THREAD_RUNNABLE || public_area.threads[t].state == THREAD_WAITING;
     say("STAT threads %u\n", threads);
-    report_objects();
+    report_heap();
     say("STAT end\n");
     reports_tsc += __builtin_ia32_rdtsc() - start;
 }

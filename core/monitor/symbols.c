@@ -54,6 +54,19 @@ bool symbol_is_generated(uint64_t address)
     return function && function->name & GENERATED;
 }
 
+// The line's row, NULL where no line is known.
+static const struct line_row *line_at(uint64_t address)
+{
+    uint32_t index = row_at(lines(), line_count(), (uint32_t)(address - TEXT_BASE));
+    return index < line_count() && lines()[index].file ? lines() + index : NULL;
+}
+
+const char *symbol_file(uint64_t address)
+{
+    const struct line_row *line = function_at(address) ? line_at(address) : NULL;
+    return line ? strings() + files()[line->file] : NULL;
+}
+
 const char *symbol_name(uint64_t address)
 {
     const struct function_row *function = function_at(address);
@@ -79,7 +92,7 @@ static void put_number(struct text *text, uint64_t value, uint32_t base)
     put(text, digits + at);
 }
 
-size_t symbol_format(char *out, size_t room, uint64_t address)
+static size_t format_place(char *out, size_t room, uint64_t address, bool has_offset)
 {
     struct text text = {out, room, 0};
     if (!room)
@@ -89,18 +102,22 @@ size_t symbol_format(char *out, size_t room, uint64_t address)
         put(&text, "0x");
         put_number(&text, address, 16);
     } else {
-        uint32_t offset = (uint32_t)(address - TEXT_BASE);
         put(&text, strings() + (function->name & ~GENERATED));
-        put(&text, "+0x");
-        put_number(&text, offset - function->offset, 16);
-        uint32_t index = row_at(lines(), line_count(), offset);
-        if (index < line_count() && lines()[index].file) {
+        if (has_offset) {
+            put(&text, "+0x");
+            put_number(&text, (uint32_t)(address - TEXT_BASE) - function->offset, 16);
+        }
+        const struct line_row *line = line_at(address);
+        if (line) {
             put(&text, " ");
-            put(&text, strings() + files()[lines()[index].file]);
+            put(&text, strings() + files()[line->file]);
             put(&text, ":");
-            put_number(&text, lines()[index].line, 10);
+            put_number(&text, line->line, 10);
         }
     }
     out[text.used] = 0;
     return text.used;
 }
+
+size_t symbol_format(char *out, size_t room, uint64_t address) { return format_place(out, room, address, true); }
+size_t symbol_site(char *out, size_t room, uint64_t address) { return format_place(out, room, address, false); }

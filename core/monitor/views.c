@@ -3,7 +3,7 @@
 
 // views.c - the lists of core/include/system.h, out of the monitor's tables and counters.
 //
-//   system_about, system_domains, system_components, system_edges, system_threads
+//   system_about, system_domains, system_components, system_edges, system_threads, system_objects
 //
 // Each row is made on the monitor's stack, whole and zeroed, and copied out once: the caller's object is only written,
 // never read. Invariant: a row has names, numbers and times; no token, register or address gets into one.
@@ -56,7 +56,9 @@ int system_domains(uint32_t first, struct system_domain *out, size_t max) {
         uint32_t d = first + (uint32_t)i;
         const struct domain *domain = &domain_table[d];
         struct system_domain row = {
-            .heap_bytes = domain->heap_bytes, .charged_bytes = heap_account[d].bytes, .quota_bytes = domain->shared_bytes_max,
+            .heap_bytes = domain->heap_bytes, .charged_bytes = heap_account[d].bytes, .most_bytes = heap_account[d].most_bytes,
+            .quota_bytes = domain->shared_bytes_max, .charged_objects = heap_account[d].objects, .most_objects = heap_account[d].most_objects,
+            .quota_objects = domain->shared_objects_max, .refusals = heap_account[d].refusals, .misuses = misuse_counts[d].all,
             .stack_bytes = domain->stack_bytes, .pkey = domain->pkey,
             .generation = d == DOMAIN_NUCLEUS ? 0 : BOOT_GENERATION, .state = state_of(d),
         };
@@ -105,4 +107,12 @@ int system_threads(uint32_t first, struct system_thread *out, size_t max) {
         memcpy(&out[i], &row, sizeof row);
     }
     return rows;
+}
+
+int system_objects(uint32_t first, struct system_object *out, size_t max) {
+    static struct system_object rows[SYSTEM_BATCH_MAX];
+    if (!max || max > SYSTEM_BATCH_MAX) return -EINVAL;
+    int count = heap_objects(first, rows, max);
+    if (count > 0) memcpy(out, rows, (size_t)count * sizeof *rows);
+    return count;
 }

@@ -57,6 +57,14 @@ const char *out_name(char *name, size_t room) {
     return name;
 }
 
+const char *out_text(char *text, size_t room) {
+    text[room - 1] = 0;
+    for (char *c = text; *c; c++)
+        if (*c < ' ' || *c > '~')
+            *c = '?';
+    return text;
+}
+
 const char *out_size(char out[OUT_SIZE_BYTES], uint64_t bytes) {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
     uint32_t unit = 0;

@@ -28,6 +28,8 @@ void out_flush(void);
 // A name that came through shared memory, of which room bytes are ours: terminated, and nothing in it but letters,
 // digits and '_', since a hostile domain could have put escape sequences there. Returns name.
 const char *out_name(char *name, size_t room);
+// The same for a text: what is not printable becomes '?'.
+const char *out_text(char *text, size_t room);
 // "512 B", "64 KiB", "3.2 MiB", "0" in at most 11 characters. Returns out.
 #define OUT_SIZE_BYTES 12
 const char *out_size(char out[OUT_SIZE_BYTES], uint64_t bytes);

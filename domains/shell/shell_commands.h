@@ -27,6 +27,7 @@ void domains_load(void);
 void command_threads(void);
 // heap.c
 void command_heap(void);
+void command_sites(void);
 // network.c
 void command_ifconfig(void);
 

@@ -77,7 +77,7 @@ SEEDED = [
     ("shared-heap/client.c", "a handle without the owner's count",
      " | (uint64_t)(local_state[view->granule] >> 1) << 18", ""),
     ("shared-heap/client.c", "a handle of what was passed or freed",
-     " || !is_used(view.root)) return NULL;", ") return NULL;"),
+     " && is_used(view.root)) return address_of(granule);", ") return address_of(granule);"),
     ("shared-heap/client_pass.c", "a failed pass keeps its objects",
      "while (i-- > 0) use_begin(granule_of(pass->passed[first + i]));", "(void)0;"),
     ("shared-heap/client_pass.c", "after a callee's death the list before is taken",
@@ -87,11 +87,11 @@ SEEDED = [
     ("shared-heap/client_lend.c", "what is lent on counts as own",
      "view.owner == domain_self ? view.root : LENDS_NOTHING", "view.root"),
     ("shared-heap/client_lend.c", "a range may end beyond its object",
-     "return bytes <= view.room && view.owner &&", "return view.owner &&"),
+     "if (__builtin_expect(bytes <= view.room && view.owner &&", "if (__builtin_expect(view.owner &&"),
     ("shared-heap/client_lend.c", "own objects pass as borrowed",
      "view.owner != domain_self && client_reaches", "client_reaches"),
     ("shared-heap/client_chain.c", "a detached child of a lent root",
-     "    if (!part_with(address_of(view.root))) return client_refusal(address_of(view.root)); // as for attaching\n",
+     "    if (!part_with(address_of(view.root))) return client_refusal(XHEAP_DETACH, address_of(view.root)); // as for attaching\n",
      ""),
 ]
 

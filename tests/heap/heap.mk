@@ -28,7 +28,7 @@ $(HEAP_OUT)/%.o: $(HEAP_ROOT)/%.c $(heap-headers)
 $(HEAP_OUT)/tests/heap/heap_tables.o: heap-unsanitized := -fno-sanitize=all
 
 # A domain: its own copy of the clients, whose variables, zero at boot, get a section of their own, to be zeroed again.
-$(HEAP_OUT)/client.o: $(call heap-files,shared-heap/client*.c)
+$(HEAP_OUT)/client.o: $(filter-out %/client_origins.o,$(call heap-files,shared-heap/client*.c))
 	ld -r $^ -o $@
 	objcopy --globalize-symbol=magazines $@
 

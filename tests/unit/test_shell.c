@@ -57,8 +57,9 @@ static struct system_domain domains[DOMAIN_MAX];
 static struct system_component components[EVENT_MAX];
 static struct system_edge edges[100];
 static struct system_thread threads[THREAD_MAX];
+static struct system_object objects[64];
 static struct net_status net;
-static uint32_t component_count_fake, stopped;
+static uint32_t component_count_fake, object_count, stopped;
 
 static int rows(void *out, const void *all, size_t row_bytes, uint32_t count, uint32_t first, size_t max) {
     assert_in_range(max, 1, SYSTEM_BATCH_MAX);
@@ -79,6 +80,13 @@ int system_edges(uint32_t first, struct system_edge *out, size_t max) {
 }
 int system_threads(uint32_t first, struct system_thread *out, size_t max) {
     return rows(out, threads, sizeof(*out), about.threads, first, max);
+}
+// Rows of the chunk of first, from first on; objects[] is sorted. Hostile rows: as they are.
+int system_objects(uint32_t first, struct system_object *out, size_t max) {
+    int count = 0;
+    for (uint32_t i = 0; i < object_count && (size_t)count < max; i++)
+        if (objects[i].granule >= first && objects[i].granule / XHEAP_CHUNK_GRANULES == first / XHEAP_CHUNK_GRANULES) out[count++] = objects[i];
+    return count;
 }
 int system_stop(uint32_t how) { return stopped = how + 1, -EINVAL; }
 int net_status(struct net_status *out) { return *out = net, 0; }
@@ -119,7 +127,7 @@ static void small_system(void) {
     strcpy(domains[1].name, "monitor");
     domains[1] = (struct system_domain){.name = "monitor", .pkey = 1, .generation = 1, .stack_bytes = 32768, .state = SYSTEM_DOMAIN_RUNNING};
     domains[2] = (struct system_domain){.name = "a_rather_long_name", .pkey = 2, .generation = 12, .stack_bytes = 122880, .heap_bytes = 3 << 19,
-                                        .state = SYSTEM_DOMAIN_STARTING, .charged_bytes = 512, .quota_bytes = 48 << 20};
+                                        .state = SYSTEM_DOMAIN_STARTING, .charged_bytes = 512, .most_bytes = 1024, .quota_bytes = 48 << 20, .misuses = 7};
     for (uint32_t i = 0; i < component_count_fake; i++) {
         components[i] = (struct system_component){.domain = 2, .event = 2 + i};
         snprintf(components[i].name, sizeof(components[i].name), "component%u", i);
@@ -222,12 +230,20 @@ static void tables(void **state) {
     fake_classes[0] = 2; // 512 bytes
     fake_owners[0].owner_link = fake_owners[2].owner_link = 2 << 24;
     fake_owners[3].owner_link = 2 << 24; // no object's first granule: of no meaning
+    objects[0] = (struct system_object){.granule = 0, .bytes = 512, .owner = 2, .payer = 1, .state = SYSTEM_OBJECT_LENT, .site = "make make.c:1"};
+    objects[1] = (struct system_object){.granule = 2, .bytes = 512, .owner = 2, .payer = 2, .state = SYSTEM_OBJECT_CACHED, .site = "make make.c:1"};
+    object_count = 2;
     assert_string_equal(says("heap"),
-                        "owner             objects        size     charged       quota\n"
-                        "a_rather_long_n         2       1 KiB       512 B      48 MiB\n"
-                        "free                  126      63 KiB\n"
-                        "never used                   63.9 MiB\n"
-                        "64 MiB in all; free objects in the cache of a domain count as its own\n");
+                        "owner              owned   cached     lent    given  charged     most    quota\n"
+                        "a_rather_long_n    1 KiB    512 B    512 B        0    512 B    1 KiB   48 MiB\n"
+                        "size              chunks  objects     free    bytes\n"
+                        "512 B                  1      128      126   63 KiB\n"
+                        "never used          1023                   63.9 MiB\n"
+                        "64 MiB in all; owned includes cached and lent, given is what others own and its quota pays\n"
+                        "a_rather_long_name: refused by its quota 0 times, misused objects 7 times\n");
+    assert_string_equal(says("sites"),
+                        "owner              bytes  objects     size allocated or received at\n"
+                        "a_rather_long_n    512 B        1    512 B make make.c:1\n");
     net = (struct net_status){.frames_in = 12, .bytes_in = 3456, .connections_max = 10, .listeners = 1};
     assert_non_null(strstr(says("ifconfig"), "there is no network device"));
     assert_non_null(strstr(says("ifconfig"), "in            12 frames           3456 bytes        0 dropped\n"));
@@ -278,13 +294,15 @@ static void scribble(void *out, size_t bytes) {
 
 static void hostile_rows(void **state) {
     (void)state;
-    static const char *const commands[] = {"help", "domains", "threads", "gates", "heap", "ifconfig", "uptime"};
+    static const char *const commands[] = {"help", "domains", "threads", "gates", "heap", "sites", "ifconfig", "uptime"};
     for (unsigned turn = 0; turn < 300; turn++) {
         scribble(domains, sizeof(domains));
         scribble(components, sizeof(components));
         scribble(edges, sizeof(edges));
         scribble(threads, sizeof(threads));
         scribble(&net, sizeof(net));
+        scribble(objects, sizeof(objects));
+        object_count = random_below(65);
         scribble(fake_owners, 4096);
         scribble(fake_classes, sizeof(fake_classes));
         scribble(&about, sizeof(about));
