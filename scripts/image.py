@@ -151,7 +151,7 @@ class Image:
         os.replace(self.path("cloister.elf"), image)
 
     def place(self, shift):
-        """One image, verified, with the domains' data moved by shift bytes."""
+        """One image, verified, with text and the domains' data moved (layout.SHIFTS)."""
         self.write("image.ld", layout.script(self.plan, shift))
         self.link("pass1.elf")
         self.write("symbols.S", symbols.source(self.path("pass1.elf"), self.plan.map["TEXT_BASE"]))
