@@ -18,6 +18,7 @@ static inline void client_claim(void **objects, uint32_t count) { (void)objects,
 // In the monitor: an object's owner changed; the end of a function in which one did; what strict/ keeps about loans.
 static inline void heap_settle(uint32_t granule) { (void)granule; }
 static inline void heap_keys_apply(void) {}
+static inline void heap_bury(uint32_t domain, uint64_t inside) { (void)domain, (void)inside; }
 static inline bool heap_is_lent(uint32_t granule) { return (void)granule, false; }
 static inline bool heap_is_reached(uint32_t domain, const void *address, size_t bytes) {
     return (void)domain, xheap_owner_of(address, bytes) != 0;

@@ -33,6 +33,9 @@ extern struct heap_account heap_account[DOMAIN_MAX];
 // owner table, whatever the domain had written.
 uint32_t heap_reclaim(uint32_t domain, uint32_t generation, uint64_t inside);
 
+// For heap_reclaim: the object, if it is the dead domain's, becomes an orphan that thread holds.
+void heap_orphan(uint32_t granule, uint32_t domain, uint32_t thread);
+
 // thread has no frame left in a domain that died: what only it still borrowed of them is freed. Returns how many
 // objects. At most one pass over the owner table per domain.
 uint32_t heap_orphans_drop(uint32_t thread);

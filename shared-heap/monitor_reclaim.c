@@ -34,19 +34,20 @@ static uint8_t owner_of(uint32_t granule) {
 static uint32_t orphan_link(uint32_t domain) { return (uint32_t)XHEAP_ORPHAN << 24 | domain << LINK_DOMAIN_SHIFT; }
 #define ORPHAN_LINK_MASK ((0xffu << 24) | (0xffu << LINK_DOMAIN_SHIFT))
 
+void heap_orphan(uint32_t granule, uint32_t domain, uint32_t thread) {
+    if (owner_of(granule) == domain) {
+        struct xheap_owner *entry = heap_entry(granule);
+        entry->owner_link = orphan_link(domain) | (entry->owner_link & LINK_CHILDREN);
+        entry->generation++;
+    }
+    if (owner_of(granule) == XHEAP_ORPHAN &&
+        (owner_table[granule].owner_link & ORPHAN_LINK_MASK) == orphan_link(domain))
+        orphan_threads[domain] |= 1ull << thread; // also when another thread has it too
+}
+
 static void orphan_lent(uint32_t domain, uint32_t thread) {
     if (!read_loans(domain, thread)) return;
-    for (uint32_t i = 0; i < loans.count; i++) {
-        uint32_t granule = loans.granule[i];
-        if (owner_of(granule) == domain) {
-            struct xheap_owner *entry = heap_entry(granule);
-            entry->owner_link = orphan_link(domain) | (entry->owner_link & LINK_CHILDREN);
-            entry->generation++;
-        }
-        if (owner_of(granule) == XHEAP_ORPHAN &&
-            (owner_table[granule].owner_link & ORPHAN_LINK_MASK) == orphan_link(domain))
-            orphan_threads[domain] |= 1ull << thread; // also when another thread has it too
-    }
+    for (uint32_t i = 0; i < loans.count; i++) heap_orphan(loans.granule[i], domain, thread);
 }
 
 static void distrust_borrowed(uint32_t dead, uint32_t thread) {
@@ -89,6 +90,7 @@ uint32_t heap_reclaim(uint32_t domain, uint32_t generation, uint64_t inside) {
         orphan_lent(domain, thread);
         distrust_borrowed(domain, thread);
     }
+    heap_bury(domain, inside);
     uint32_t freed = free_all(domain << 24, 0xffu << 24);
     move_charges(domain);
     heap_keys_apply();

@@ -28,6 +28,7 @@ void client_claim(void **objects, uint32_t count);
 
 void heap_settle(uint32_t granule);
 void heap_keys_apply(void);
+void heap_bury(uint32_t domain, uint64_t inside);
 bool heap_is_lent(uint32_t granule);
 bool heap_is_reached(uint32_t domain, const void *address, size_t bytes);
 uint32_t heap_key_of(const void *address);

@@ -4,7 +4,7 @@
 // monitor_strict.c - the strict mode's half in the monitor: who may touch an object now, and the keys of its pages.
 //
 //   xheap_claim, xheap_lend_out, xheap_lend_back   strict/xheap_strict.h
-//   heap_settle, heap_keys_apply, heap_is_lent, heap_is_reached, heap_key_of   strict/heap_mode.h
+//   heap_settle, heap_keys_apply, heap_is_lent, heap_is_reached, heap_key_of, heap_bury   strict/heap_mode.h
 //
 // Nothing here is read from a domain's memory: lender, borrower and thread are what the gate and the table say. What a
 // hostile domain could try: lending what it does not hold; taking back what another lent, or on another thread;
@@ -182,6 +182,20 @@ bool heap_is_reached(uint32_t domain, const void *address, size_t bytes) {
     if (holder_of(view.root) == domain) return true;
     if (!loan->depth || loan->thread != public_area.cpu.thread) return false;
     return loan->domain[loan->depth] == DOMAIN_MONITOR && lender_at(loan, loan->depth) == domain;
+}
+
+// The domain died. What it had borrowed nobody reaches until its lender's stub, to which the thread is unwound, takes it
+// back; what it had lent for a thread that is still inside it stays with the borrower, as an orphan.
+void heap_bury(uint32_t domain, uint64_t inside) {
+    for (uint32_t page = 0; page < XHEAP_GRANULES / GRANULES_PER_PAGE; page++) {
+        struct loan *loan = &loans[page];
+        uint32_t granule = page * GRANULES_PER_PAGE;
+        if (!loan->depth) continue;
+        for (uint32_t i = 1; i <= loan->depth; i++)
+            if (loan->domain[i] == domain) loan->domain[i] = DOMAIN_MONITOR;
+        if (owner_of(granule) == domain && inside >> loan->thread & 1) heap_orphan(granule, domain, loan->thread);
+        heap_settle(granule);
+    }
 }
 
 uint32_t heap_key_of(const void *address) {

@@ -16,6 +16,7 @@ from common import check, equal
 
 CONFIG = "tests/configs/strict_defconfig"
 CONTROL = os.path.join("tests", "configs", "strict_control.config")
+FORGED = os.path.join("tests", "configs", "strictforge.config")
 SERVING = "separate_strict"
 TIMEOUT_SECONDS = 60
 MACHINE = "microvm"
@@ -78,6 +79,14 @@ def unnoticed(platform, number):
     equal("exit status", status, 0)
 
 
+def forged():
+    """What a hostile domain asks of the monitor is refused; a borrower survives an attack from another thread."""
+    status, lines = common.boot_to_end(os.path.join(common.image(CONFIG, fragments=(FORGED,)), "cloister.elf"),
+                                       ["exit=thread"], TIMEOUT_SECONDS)
+    check("forge: all refused" in lines, common.tail(lines))
+    equal("exit status", status, 0)
+
+
 # ---- a whole system
 
 def conversation():
@@ -106,4 +115,5 @@ def cases():
                             lambda arguments=(platform, number, *record): faults(*arguments), skip)
             yield ktap.Case(f"{platform}: {what}: nobody notices in shared mode",
                             lambda arguments=(platform, number): unnoticed(*arguments), skip)
+    yield ktap.Case("host: calls of the monitor that no stub makes are refused", forged, on_host)
     yield ktap.Case("redis-cli", conversation, common.skip_of(mpk=True))
