@@ -3,15 +3,18 @@
 
 // tally.c - see tally.h.
 #include "tally.h"
+#include <stdbool.h>
 #include "string.h"
 
+static uint64_t bytes_of(const struct tally_site *site) { return (uint64_t)site->bytes * site->objects; }
 static uint32_t domain_of(uint32_t number) { return number < DOMAIN_MAX ? number : 0; }
 
 static void add_site(struct tally *tally, const struct system_object *row) {
     uint32_t owner = domain_of(row->owner), i = 0;
     for (; i < tally->sites; i++) {
         const struct tally_site *site = &tally->site[i];
-        if (site->owner == owner && site->bytes == row->bytes && !strncmp(site->site, row->site, SYSTEM_SITE_BYTES - 1)) break;
+        bool same = site->owner == owner && site->bytes == row->bytes;
+        if (same && !strncmp(site->site, row->site, SYSTEM_SITE_BYTES - 1)) break;
     }
     if (i == TALLY_SITES) {
         tally->unlisted++;
@@ -42,9 +45,8 @@ void tally_add(struct tally *tally, const struct system_object *rows, int count)
 void tally_sort(struct tally *tally) {
     for (uint32_t i = 1; i < tally->sites; i++) {
         struct tally_site moved = tally->site[i];
-        uint64_t bytes = (uint64_t)moved.bytes * moved.objects;
         uint32_t at = i;
-        for (; at && (uint64_t)tally->site[at - 1].bytes * tally->site[at - 1].objects < bytes; at--) tally->site[at] = tally->site[at - 1];
+        for (; at && bytes_of(&tally->site[at - 1]) < bytes_of(&moved); at--) tally->site[at] = tally->site[at - 1];
         tally->site[at] = moved;
     }
 }

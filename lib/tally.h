@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// tally.h - adds up objects of the shared heap (system.h: struct system_object) by domain, and by owner, size and call site.
+// tally.h - adds up objects of the shared heap (system.h: struct system_object) by domain, and by owner, size and call
+// site.
 //
 // The monitor's statistics and the shell use it. Rows may be nonsense: then sums are, and nothing else.
 #ifndef LIB_TALLY_H

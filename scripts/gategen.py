@@ -158,14 +158,15 @@ class Plan:
             if not re.fullmatch(r"[a-z]\w*", item["name"]):
                 raise GateError(f"{item['name']} ({item['dir']}/Makefile): a component's name is a C identifier in lower case")
             self.components.append(Component(item["name"], item["headers"], item["lock"], item["gate"], item["stack_kib"],
-                                             item["heap_kib"], item["shared_kib"], item["shared_objects"], item["object"], {item["name"], item["provides"]},
+                                             item["heap_kib"], item["shared_kib"], item["shared_objects"],
+                                             item["object"], {item["name"], item["provides"]},
                                              set(item["uses"]), item["include"], item["devices"]))
         core = manifest["monitor"]
         self.monitor = Component("monitor", core_headers("monitor", manifest["strict"]), "reentrant", core["gate"],
                                  core["stack_kib"], core["heap_kib"],
                                  0, 0, core["object"], {"monitor"}, set())
-        self.nucleus = Component("nucleus", core_headers("nucleus", manifest["strict"]), "reentrant", "full", 16, 0, 0, 0,
-                                 manifest["nucleus"]["object"], {"nucleus"}, set())
+        self.nucleus = Component("nucleus", core_headers("nucleus", manifest["strict"]), "reentrant", "full", 16, 0,
+                                 0, 0, manifest["nucleus"]["object"], {"nucleus"}, set())
         for component in self.everyone():
             component.symbols = objects.object_symbols(component.object)
         for archive in manifest["archives"]:

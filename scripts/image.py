@@ -119,8 +119,8 @@ class Image:
                 wanted = set().union(*(s.undefined for s in others), self.gate_symbols.undefined)
                 wanted |= {"nucleus_start"} if domain.id == 0 else set()
             else:
-                wanted = {e.entry for e in self.plan.edges if e.callee is domain} | {f"slot_{domain.name}", f"gives_{domain.name}", f"lends_{domain.name}", f"local_state_{domain.name}",
-                                                                                    f"origins_{domain.name}"}
+                wanted = {e.entry for e in self.plan.edges if e.callee is domain} | {f"slot_{domain.name}"}
+                wanted |= {f"{what}_{domain.name}" for what in ("gives", "lends", "local_state", "origins")}
                 if not self.plan.mpk:
                     wanted |= {self.plan.target(self.plan.monitor.domain, name) for name in self.plan.monitor.domain.imports}
             objects.keep_global(f"{domain.name}.whole.o", f"{domain.name}.o", wanted & whole[domain.name].defined, self.out)

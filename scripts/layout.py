@@ -88,7 +88,8 @@ class Script:
         fill = " =0xCCCCCCCC"                    # int3: nothing between functions is code
         for domain in self.plan.domains:
             name = domain.name
-            self.loaded(f".text.{name}", f"image_text_{name} = .; . = . + {2 * self.shift}; {name}.o(.text .text.*)", "text", fill)
+            self.loaded(f".text.{name}", f"image_text_{name} = .; . = . + {2 * self.shift}; {name}.o(.text .text.*)",
+                        "text", fill)
             self.add(f"  image_text_{name}_bytes = SIZEOF(.text.{name});")
             if domain.id == 0:
                 self.loaded(".gates", "gates_start = .; gates.o(.text)", "text", fill)
@@ -169,7 +170,7 @@ class Script:
 
 
 # By how much the data behind the slots can be moved, and text by twice that: a distance may happen to spell a forbidden
-# instruction, and the distance from text to such data, to what has a fixed address, and from gates to data all become others.
+# instruction; so the distances from text to data, to what has a fixed address, and from gates to data all change.
 SHIFTS = (0, 64, 192)
 
 

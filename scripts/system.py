@@ -274,8 +274,8 @@ class System:
         os.kill(self.pid, signal.SIGTERM)
 
     def statistics(self, timeout=10):
-        """{'crossings': {(caller, function): n}, 'heap': {domain: {'owned': bytes, ...}}, 'sites': {(owner, bytes of each, place): objects},
-        'objects.<domain>': n, 'busy_tsc': n, 'tsc_khz': n}, as of now."""
+        """{'crossings': {(caller, function): n}, 'heap': {domain: {'owned': bytes, ...}},
+        'sites': {(owner, bytes of each, place): objects}, 'objects.<domain>': n, 'busy_tsc': n, 'tsc_khz': n}, as of now."""
         start = len(self.console())
         self.request_report()
         _, end = self.wait_for(r"^STAT end$", timeout, start)
@@ -286,7 +286,7 @@ class System:
                 key = (words[2], words[3])
                 result["crossings"][key] = result["crossings"].get(key, 0) + int(words[4])
             elif words[:2] == ["STAT", "heap"]:
-                result["heap"][words[2]] = {key: int(value) for key, _, value in (word.partition("=") for word in words[3:])}
+                result["heap"][words[2]] = {key: int(value) for key, value in (word.split("=") for word in words[3:])}
             elif words[:2] == ["STAT", "site"]:
                 owner, each, objects, site = line.split(maxsplit=5)[2:]
                 result["sites"][owner, int(each), site] = int(objects)

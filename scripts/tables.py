@@ -149,8 +149,10 @@ def audit(plan):
     return {
         "name": plan.manifest["name"], "platform": plan.manifest["platform"], "backend": plan.manifest["backend"],
         "domains": [{"name": d.name, "id": d.id, "pkey": d.pkey, "pkru": f"{d.pkru:#010x}", "components": [c.name for c in d.components],
-                     "stack_kib": d.stack_kib, "heap_kib": d.heap_kib, "shared_bytes_max": d.shared_max(plan.map["ARENA_BYTES"])[0],
-                     "shared_objects_max": d.shared_max(plan.map["ARENA_BYTES"])[1], "persist_kib": d.persist_bytes // 1024} for d in plan.domains],
+                     "stack_kib": d.stack_kib, "heap_kib": d.heap_kib,
+                     "shared_bytes_max": d.shared_max(plan.map["ARENA_BYTES"])[0],
+                     "shared_objects_max": d.shared_max(plan.map["ARENA_BYTES"])[1],
+                     "persist_kib": d.persist_bytes // 1024} for d in plan.domains],
         "components": [{"name": c.name, "domain": c.domain.name, "lock": c.lock, "gate": c.gate, "init_order": i,
                         "event": len(plan.devices) + i,
                         "threads": [f.name for f in c.exports.values() if f.is_thread]} for i, c in enumerate(plan.components)],

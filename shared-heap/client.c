@@ -115,7 +115,8 @@ __attribute__((noinline)) static int free_carefully(void *address) {
 int xheap_free(void *address) {
     uint64_t offset = (uintptr_t)address - ARENA_BASE;
     uint32_t granule = (uint32_t)(offset / XHEAP_GRANULE_BYTES);
-    if (__builtin_expect(offset >= ARENA_BYTES || offset % XHEAP_GRANULE_BYTES || !use_end(granule), 0)) return client_refusal(XHEAP_FREE, address);
+    if (__builtin_expect(offset >= ARENA_BYTES || offset % XHEAP_GRANULE_BYTES || !use_end(granule), 0))
+        return client_refusal(XHEAP_FREE, address);
     client_order();
     // Looked at last: another thread could have attached a child to it until then.
     if (__builtin_expect(client_lent || owner_table[granule].owner_link != (uint32_t)domain_self << 24, 0))
@@ -166,5 +167,6 @@ void *xheap_resolve(xheap_handle_t handle) {
     if (view.granule != granule) return forged(handle);
     uint64_t now = handle_of(&view) | granule;
     if (now == handle && view.owner == domain_self && is_used(view.root)) return address_of(granule);
-    return (int32_t)((uint32_t)(handle >> 32) - (uint32_t)(now >> 32)) > 0 ? forged(handle) : NULL; // stale, or not of this time yet
+    // Stale, or of a time that has not come yet.
+    return (int32_t)((uint32_t)(handle >> 32) - (uint32_t)(now >> 32)) > 0 ? forged(handle) : NULL;
 }

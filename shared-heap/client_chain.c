@@ -13,7 +13,8 @@ int xheap_attach(void *root, void *const *children, size_t count) {
         int error = 0;
         for (; batch < XHEAP_JOIN_BATCH && done + batch < count; batch++) {
             void *child = *(void *const volatile *)&children[done + batch]; // read once: the array could lie in the heap
-            error = child == root ? client_misuse(XHEAP_ATTACH, -EINVAL, child, 0) : part_with(child) ? 0 : client_refusal(XHEAP_ATTACH, child);
+            error = child == root ? client_misuse(XHEAP_ATTACH, -EINVAL, child, 0)
+                  : part_with(child) ? 0 : client_refusal(XHEAP_ATTACH, child);
             if (error) break;
             granules[batch] = granule_of(child);
             words[batch / 3] |= (uint64_t)(granules[batch] + 1) << batch % 3 * XHEAP_NUMBER_BITS;
@@ -29,9 +30,11 @@ int xheap_attach(void *root, void *const *children, size_t count) {
 
 int xheap_detach(void *child) {
     struct view view = view_of(child);
-    if (!view.room || address_of(view.granule) != child || view.root == view.granule) return client_misuse(XHEAP_DETACH, -EINVAL, child, 0);
+    if (!view.room || address_of(view.granule) != child || view.root == view.granule)
+        return client_misuse(XHEAP_DETACH, -EINVAL, child, 0);
     if (view.owner != domain_self) return client_misuse(XHEAP_DETACH, -EPERM, child, 0);
-    if (!part_with(address_of(view.root))) return client_refusal(XHEAP_DETACH, address_of(view.root)); // as for attaching
+    // As for attaching.
+    if (!part_with(address_of(view.root))) return client_refusal(XHEAP_DETACH, address_of(view.root));
     int error = xheap_part(view.granule);
     if (!error) use_begin(view.granule);
     use_begin(view.root);

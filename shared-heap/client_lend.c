@@ -26,13 +26,15 @@ static void lent_less(void) { __asm__ volatile("decl %0" : "+m"(client_lent) : :
 
 int xheap_check(const void *address, size_t bytes) {
     struct view view = view_of(address);
-    if (__builtin_expect(bytes <= view.room && view.owner && view.owner != domain_self && client_reaches(view.root), 1)) return 0;
+    bool is_right = bytes <= view.room && view.owner && view.owner != domain_self && client_reaches(view.root);
+    if (__builtin_expect(is_right, 1)) return 0;
     return client_misuse(XHEAP_BORROW, -EFAULT, address, bytes);
 }
 
 int xheap_lend_begin(const void *address, size_t bytes) {
     struct view view = view_of(address);
-    if (__builtin_expect(bytes > view.room || !view.owner, 0)) return client_misuse(XHEAP_LEND, -EFAULT, address, bytes);
+    if (__builtin_expect(bytes > view.room || !view.owner, 0))
+        return client_misuse(XHEAP_LEND, -EFAULT, address, bytes);
     uint32_t thread = thread_self();
     struct lends *mine = &domain_lends[thread];
     uint32_t count = mine->count;

@@ -100,7 +100,8 @@ int xheap_drain(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint
         uint32_t number = words[i / 3] >> i % 3 * XHEAP_NUMBER_BITS & ((1u << XHEAP_NUMBER_BITS) - 1);
         if (!number) continue;
         named++;
-        if (number > XHEAP_GRANULES || xheap_entry_owner(owner_table[number - 1].owner_link) != caller || heap_is_lent(number - 1)) {
+        if (number > XHEAP_GRANULES || xheap_entry_owner(owner_table[number - 1].owner_link) != caller ||
+            heap_is_lent(number - 1)) {
             misuse_refused(XHEAP_DRAIN, number - 1);
             continue;
         }

@@ -150,11 +150,11 @@ void xheap_pass_accept(int64_t result);
 // ---- the monitor's side
 
 // What a domain's half of the heap refused. The numbers are part of the image's own interface only.
-enum xheap_operation { XHEAP_FREE, XHEAP_GIVE, XHEAP_PASS, XHEAP_ATTACH, XHEAP_DETACH, XHEAP_LEND, XHEAP_BORROW, XHEAP_RESOLVE,
-                       XHEAP_DRAIN };
-// Has the monitor write a record about a misuse on the console: what error was returned for address (XHEAP_RESOLVE: the handle) and
-// bytes (0: no range). Called where an error is a mistake of the program, so never while all is well. More than a few at once
-// are counted only. Returns 0; -EINVAL for no such operation.
+enum xheap_operation { XHEAP_FREE, XHEAP_GIVE, XHEAP_PASS, XHEAP_ATTACH, XHEAP_DETACH, XHEAP_LEND, XHEAP_BORROW,
+                       XHEAP_RESOLVE, XHEAP_DRAIN };
+// Has the monitor write a record about a misuse on the console: what error was returned for address (XHEAP_RESOLVE: the
+// handle) and bytes (0: no range). Called where an error is a mistake of the program, so never while all is well. More
+// than a few at once are counted only. Returns 0; -EINVAL for no such operation.
 GATE(monitor) int xheap_misuse(uint32_t operation, int error, uint64_t address, uint64_t bytes);
 
 // count (1..XHEAP_BATCH) zeroed objects of class, through the thread's give list on key 15; returns how many (fewer when

@@ -28,7 +28,8 @@ struct domain {
     uintptr_t resume_reading;               // the monitor's while it reads this domain's list, as long as the other; 0: it gives nothing
     uintptr_t lends;                        // its struct lends per thread (shared-heap/client.h); 0: it lends nothing
     uintptr_t local_state;                  // a word per granule (client.h): is it in a cache; 0: it has none
-    uintptr_t origins;                      // where its objects come from (shared-heap/client_origins.c); 0: it does not note that
+    // where its objects come from (shared-heap/client_origins.c); 0: it does not note that
+    uintptr_t origins;
     uint64_t shared_bytes_max;              // quota: objects of the shared heap that it may hold at once
     uint32_t shared_objects_max;
 };

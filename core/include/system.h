@@ -106,8 +106,9 @@ GATE(monitor) int system_edges(uint32_t first, lend_out(max * sizeof(struct syst
 GATE(monitor) int system_threads(uint32_t first, lend_out(max * sizeof(struct system_thread)) struct system_thread *out,
                                  size_t max);
 
-// The objects that have an owner and start at granule first or behind it in the same chunk (XHEAP_CHUNK_GRANULES). Returns how many rows
-// were filled: fewer than max when there are no more in this chunk; -EINVAL for max out of range, or first behind the heap.
+// The objects that have an owner and start at granule first or behind it in the same chunk (XHEAP_CHUNK_GRANULES).
+// Returns how many rows were filled: fewer than max when there are no more in this chunk; -EINVAL for max out of range,
+// or first behind the heap.
 GATE(monitor) int system_objects(uint32_t first, lend_out(max * sizeof(struct system_object)) struct system_object *out,
                                  size_t max);
 

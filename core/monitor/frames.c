@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// frames.c - who called whom and where, for reports: out of the frames that gates and functions left in the domains' memory.
+// frames.c - who called whom and where, for reports: out of the frames that gates and functions left in
+// the domains' memory.
 //
 // Invariant: all of it is read through the nucleus, range-checked, since a broken domain may have scribbled on its own.
 #include "monitor.h"
@@ -24,7 +25,8 @@ const struct edge *frames_entry(uint32_t domain, uint64_t anchor) {
 // Code that calls for somebody else.
 static bool is_between(uint64_t address) {
     const char *file = symbol_file(address);
-    return symbol_is_generated(address) || (file && (!strncmp(file, "shared-heap/", 12) || !strncmp(file, "core/monitor/", 13)));
+    if (symbol_is_generated(address)) return true;
+    return file && (!strncmp(file, "shared-heap/", 12) || !strncmp(file, "core/monitor/", 13));
 }
 
 uint64_t frames_site_above(uint64_t address, uint64_t frame_pointer) {
@@ -47,7 +49,9 @@ uint64_t frames_site(uint64_t gate_frame) {
 bool frames_is_suspended(const struct edge *edge, uint64_t *gate_frame) {
     uint64_t cookie = 0, wanted = 0;
     uint32_t token = edge->caller_token + (edge->kind == EDGE_GIVES ? TOKEN_MONITOR : TOKEN_EDGE);
-    if (nucleus_slots_read(edge->caller, SLOT_SP, gate_frame, 1) || nucleus_memory_read(*gate_frame + FRAME_COOKIE, &cookie, 8)) return false;
+    if (nucleus_slots_read(edge->caller, SLOT_SP, gate_frame, 1) ||
+        nucleus_memory_read(*gate_frame + FRAME_COOKIE, &cookie, 8))
+        return false;
     if (edge->kind == EDGE_LIGHT) return cookie == (uint64_t)(edge - edge_table);
     return !nucleus_slots_read(edge->caller, SLOT_TOKENS + 8 * token, &wanted, 1) && cookie == wanted;
 }

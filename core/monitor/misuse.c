@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// misuse.c - somebody did to an object of the shared heap what may not be done: three lines for people, one for machines.
+// misuse.c - somebody did to an object of the shared heap what may not be done: three lines for people, one for
+// machines.
 //
 //   xheap_misuse     a domain's half of the heap refused something, and says so
 //   misuse_refused   the monitor's half did
 //
-// Believed is what can be checked: the reporter is who came through the gate; object, size and owner are the owner table's;
-// call sites are read from stacks. Where a borrower refuses what it was lent, it names itself as reporter, and its caller is
-// named as the offender only when that really is suspended on the edge that the borrower's stack names. What only the
-// reporter can know (freed already, lent) is its word, about its own object; where the allocation came from, the owner's.
+// Believed is what can be checked: the reporter is who came through the gate; object, size and owner are the owner
+// table's; call sites are read from stacks. Where a borrower refuses what it was lent, it names itself as reporter, and
+// its caller is named as the offender only when that really is suspended on the edge that the borrower's stack names.
+// What only the reporter can know (freed already, lent) is its word, about its own object; where the allocation came
+// from, the owner's.
 // Invariant: a reporter gets BURST records, then one a second; the others are counted, and their number is told.
 #include "client.h"
 #include "clock.h"
@@ -23,8 +25,8 @@
 #define EACH_NS 1000000000ull
 
 static const char *const operations[] = {
-    [XHEAP_FREE] = "free", [XHEAP_GIVE] = "give", [XHEAP_PASS] = "pass", [XHEAP_ATTACH] = "attach", [XHEAP_DETACH] = "detach",
-    [XHEAP_LEND] = "lend", [XHEAP_BORROW] = "borrow", [XHEAP_RESOLVE] = "resolve", [XHEAP_DRAIN] = "drain"};
+    [XHEAP_FREE] = "free", [XHEAP_GIVE] = "give", [XHEAP_PASS] = "pass", [XHEAP_ATTACH] = "attach",
+    [XHEAP_DETACH] = "detach", [XHEAP_LEND] = "lend", [XHEAP_BORROW] = "borrow", [XHEAP_RESOLVE] = "resolve", [XHEAP_DRAIN] = "drain"};
 #define OPERATIONS (sizeof operations / sizeof *operations)
 
 struct misuse_count misuse_counts[DOMAIN_MAX];
@@ -44,7 +46,8 @@ static struct reason reason_of(const struct misuse *misuse, const struct view *v
     if (misuse->operation == XHEAP_RESOLVE) return (struct reason){"forged", "no such handle was ever made"};
     if (!view->room) return (struct reason){"wild", "there is no object"};
     if (!view->owner) return (struct reason){"freed", "it was freed"};
-    if (is_range && misuse->bytes > view->room) return (struct reason){"overlong", "it is longer than what is left of the object"};
+    if (is_range && misuse->bytes > view->room)
+        return (struct reason){"overlong", "it is longer than what is left of the object"};
     if (misuse->operation == XHEAP_BORROW && view->owner == misuse->reporter)
         return (struct reason){"own", "the callee owns it itself"};
     if (!is_range && address_of(view->granule) != (void *)misuse->address)
@@ -53,9 +56,12 @@ static struct reason reason_of(const struct misuse *misuse, const struct view *v
         return heap_charged[view->granule] == misuse->offender ? (struct reason){"given", "it was given away"}
                                                                : (struct reason){"foreign", "another domain owns it"};
     if (misuse->error == -EBUSY) return (struct reason){"lent", "it is lent"};
-    if (misuse->operation != XHEAP_DETACH && view->root != view->granule) return (struct reason){"child", "it is a child: detach it first"};
-    if (misuse->operation == XHEAP_DETACH && view->root == view->granule) return (struct reason){"root", "it is nobody's child"};
-    if (misuse->error == -ESTALE || misuse->operation == XHEAP_LEND) return (struct reason){"freed", "it was freed, or passed"};
+    if (misuse->operation != XHEAP_DETACH && view->root != view->granule)
+        return (struct reason){"child", "it is a child: detach it first"};
+    if (misuse->operation == XHEAP_DETACH && view->root == view->granule)
+        return (struct reason){"root", "it is nobody's child"};
+    if (misuse->error == -ESTALE || misuse->operation == XHEAP_LEND)
+        return (struct reason){"freed", "it was freed, or passed"};
     return (struct reason){"refused", "it cannot be done"};
 }
 
@@ -95,19 +101,21 @@ static void report(const struct misuse *misuse) {
     struct view view = view_of((void *)address);
     struct reason reason = reason_of(misuse, &view);
     const char *operation = operations[misuse->operation];
-    const char *owner = !view.room || !view.owner ? "nobody" : view.owner < domain_count ? domain_table[view.owner].name : "orphan";
+    const char *owner = !view.owner ? "nobody" : view.owner < domain_count ? domain_table[view.owner].name : "orphan";
     const char *gate = misuse->edge ? misuse->edge->function : "-";
-    uint64_t object = view.room ? (uint64_t)address_of(view.granule) : 0, bytes = view.room ? XHEAP_GRANULE_BYTES << heap_class(view.granule) : 0;
+    unsigned long long object = view.room ? (uint64_t)address_of(view.granule) : 0;
+    unsigned long long bytes = view.room ? XHEAP_GRANULE_BYTES << heap_class(view.granule) : 0;
+    unsigned long long wanted = misuse->address, wanted_bytes = misuse->bytes;
     uint64_t origin = view.room ? heap_origin(view.granule, view.owner) : 0;
     char at[160] = "an unknown place", from[160] = "an unknown place (CONFIG_XHEAP_ORIGINS)";
     format_site(at, sizeof at, misuse->site);
     format_site(from, sizeof from, origin);
-    say("HEAP domain=%s: %s of 0x%llx refused, %s\n", offender, operation, (unsigned long long)misuse->address, reason.sentence);
+    say("HEAP domain=%s: %s of 0x%llx refused, %s\n", offender, operation, wanted, reason.sentence);
     say("  at %s, through gate %s, reported by %s\n", at, gate, reporter);
-    say("  object 0x%llx of %llu bytes, owner %s, allocated at %s\n", (unsigned long long)object, (unsigned long long)bytes, owner, from);
+    say("  object 0x%llx of %llu bytes, owner %s, allocated at %s\n", object, bytes, owner, from);
     say("HEAPREC domain=%s gen=1 operation=%s misuse=%s address=0x%llx bytes=%llu object=0x%llx size=%llu owner=%s thread=%u at=%s "
-        "allocated=%s gate=%s reporter=%s dropped=%u\n", offender, operation, reason.word, (unsigned long long)misuse->address,
-        (unsigned long long)misuse->bytes, (unsigned long long)object, (unsigned long long)bytes, owner, public_area.cpu.thread,
+        "allocated=%s gate=%s reporter=%s dropped=%u\n", offender, operation, reason.word, wanted,
+        wanted_bytes, object, bytes, owner, public_area.cpu.thread,
         name_at(misuse->site), name_at(origin), gate, reporter, allowance->dropped);
     allowance->dropped = 0;
 }
@@ -117,10 +125,13 @@ static void find_lender(struct misuse *misuse, bool by_gate) {
     const struct edge *edge = monitor_entry();
     uint64_t frame[2] = {0}, gate_frame = 0;    // cookie and previous anchor of the reporter's call of the monitor
     if (by_gate) {
-        if (nucleus_slots_read(misuse->reporter, SLOT_SP, &gate_frame, 1) || nucleus_memory_read(gate_frame, frame, sizeof frame)) return;
+        if (nucleus_slots_read(misuse->reporter, SLOT_SP, &gate_frame, 1) ||
+            nucleus_memory_read(gate_frame, frame, sizeof frame))
+            return;
         edge = frames_entry(misuse->reporter, frame[1]);
     }
-    if (!edge || edge->caller < DOMAIN_FIRST || !frames_is_suspended(edge, &gate_frame)) return; // the monitor lends nothing
+    // The monitor lends nothing.
+    if (!edge || edge->caller < DOMAIN_FIRST || !frames_is_suspended(edge, &gate_frame)) return;
     misuse->offender = edge->caller;
     misuse->edge = edge;
     misuse->site = frames_site(gate_frame);

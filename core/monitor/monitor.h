@@ -3,7 +3,7 @@
 
 // monitor.h - what the files of the monitor share.
 //
-// The monitor decides and reports: threads.c (states, events, switches), devices.c, clock.c, fault.c (reports),
+// The monitor decides and reports: threads.c (states, events, switches), devices.c, clock.c, fault.c (reports), misuse.c,
 // statistics.c and views.c (lists), boot.c (inits and start), shared-heap/monitor.c (owners). It is never preempted, so its data needs no
 // locks; while it asks the scheduler, ticks wait.
 // Invariant: nothing that a domain says is believed before it is checked, and nothing of a domain is followed as a pointer.
@@ -25,11 +25,15 @@ const struct edge *monitor_entry(void);         // the edge by which it came; NU
 bool monitor_is_gate_die(uint64_t rip);
 
 // frames.c
-const struct edge *frames_entry(uint32_t domain, uint64_t anchor); // the gate by which domain, whose stack goes on at anchor, was entered
-uint64_t frames_site(uint64_t gate_frame);      // where the one suspended there called, stubs and the heap's own code left out; a return address
+// the gate by which domain, whose stack goes on at anchor, was entered
+const struct edge *frames_entry(uint32_t domain, uint64_t anchor);
+// where the one suspended there called, stubs and the heap's own code left out; a return address
+uint64_t frames_site(uint64_t gate_frame);
 uint64_t frames_site_above(uint64_t address, uint64_t frame_pointer);
-bool frames_is_suspended(const struct edge *edge, uint64_t *gate_frame); // is edge its caller's last call on this thread? Its frame
-uint64_t monitor_call_site(void);               // frames_site() of who called the current export. caller_mpk.c, caller_none.c
+// is edge its caller's last call on this thread? Its frame
+bool frames_is_suspended(const struct edge *edge, uint64_t *gate_frame);
+// frames_site() of who called the current export. caller_mpk.c, caller_none.c
+uint64_t monitor_call_site(void);
 // threads.c
 void threads_start(void);                       // makes one thread per entry of thread_table, runnable
 void thread_end(void) __attribute__((noreturn)); // the running thread is over
@@ -44,11 +48,14 @@ void monitor_probe(void);                       // boot_probe.c, boot_noprobe.c
 // statistics.c
 void statistics_report(void);
 // misuse.c
-struct misuse_count { uint32_t all, dropped; }; // what a domain did wrong with the shared heap; dropped: without a record
+// what a domain did wrong with the shared heap; dropped: without a record
+struct misuse_count { uint32_t all, dropped; };
 extern struct misuse_count misuse_counts[DOMAIN_MAX];
-void misuse_refused(uint32_t operation, uint32_t granule); // enum xheap_operation, of the domain that called the current export
+// enum xheap_operation, of the domain that called the current export
+void misuse_refused(uint32_t operation, uint32_t granule);
 // objects.c
-uint64_t heap_origin(uint32_t granule, uint32_t owner); // where its owner says that it allocated or received the object; 0: not known
+// where its owner says that it allocated or received the object; 0: not known
+uint64_t heap_origin(uint32_t granule, uint32_t owner);
 int heap_objects(uint32_t first, struct system_object *rows, size_t max); // system_objects(), into the monitor's memory
 // fault.c
 void fault_report(void) __attribute__((noreturn));

@@ -16,7 +16,8 @@ uint64_t heap_origin(uint32_t granule, uint32_t owner) {
     if (!table || nucleus_memory_read(table + granule * sizeof origin, &origin, sizeof origin)) return 0;
     struct view view = view_of(address_of(granule));
     if (!origin.site || origin.generation != generation_of(&view)) return 0;
-    bool is_stub = symbol_is_generated(TEXT_BASE + origin.site - 1) && !symbol_is_generated(TEXT_BASE + origin.above - 1);
+    bool is_stub = symbol_is_generated(TEXT_BASE + origin.site - 1) &&
+        !symbol_is_generated(TEXT_BASE + origin.above - 1);
     return TEXT_BASE + (is_stub ? origin.above : origin.site);
 }
 
@@ -52,7 +53,8 @@ int heap_objects(uint32_t first, struct system_object *rows, size_t max) {
     for (uint32_t granule = (first + step - 1) / step * step; granule < end && count < max; granule += step) {
         struct view view = view_of(address_of(granule));
         if (!view.owner) continue;
-        struct system_object row = {.granule = granule, .bytes = XHEAP_GRANULE_BYTES * step, .owner = view.owner, .payer = heap_charged[granule]};
+        struct system_object row = {.granule = granule, .bytes = XHEAP_GRANULE_BYTES * step, .owner = view.owner,
+            .payer = heap_charged[granule]};
         if (view.owner < domain_count) {
             if (known != view.owner) read_lends(known = view.owner);
             row.state = state_of(&view);

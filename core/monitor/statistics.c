@@ -9,8 +9,8 @@
 #include "string.h"
 #include "tally.h"
 
-// The exchange heap by domain (misuses and refusals are counts, objects too, the rest bytes), and by owner, size and place
-// of allocation. Whoever holds more of one place in each report leaks there.
+// The exchange heap by domain (misuses and refusals are counts, objects too, the rest bytes), and by owner, size and
+// place of allocation. Whoever holds more of one place in each report leaks there.
 static void report_heap(void) {
     static struct system_object rows[SYSTEM_BATCH_MAX];
     static struct tally tally;
@@ -30,15 +30,17 @@ static void report_heap(void) {
         if (sum->objects) say("STAT objects.%s %u\n", domain_table[d].name, sum->objects);
         if (sum->objects || account->most_objects || misuse_counts[d].all)
             say("STAT heap %s objects=%u owned=%llu cached=%llu lent=%llu given=%llu charged=%llu most=%llu quota=%llu refusals=%u misuses=%u "
-                "unreported=%u\n", domain_table[d].name, sum->objects, (unsigned long long)sum->owned, (unsigned long long)sum->cached,
-                (unsigned long long)sum->lent, (unsigned long long)sum->given, (unsigned long long)account->bytes,
-                (unsigned long long)account->most_bytes, (unsigned long long)domain_table[d].shared_bytes_max, account->refusals,
+                "unreported=%u\n", domain_table[d].name, sum->objects, (unsigned long long)sum->owned,
+                (unsigned long long)sum->cached, (unsigned long long)sum->lent, (unsigned long long)sum->given, (unsigned long long)account->bytes,
+                (unsigned long long)account->most_bytes, (unsigned long long)domain_table[d].shared_bytes_max,
+                    account->refusals,
                 misuse_counts[d].all, misuse_counts[d].dropped);
     }
     tally_sort(&tally);
     for (uint32_t i = 0; i < tally.sites; i++) {
         const struct tally_site *site = &tally.site[i];
-        say("STAT site %s %u %u %s\n", site->owner ? domain_table[site->owner].name : "orphans", site->bytes, site->objects,
+        say("STAT site %s %u %u %s\n", site->owner ? domain_table[site->owner].name : "orphans", site->bytes,
+            site->objects,
             site->site[0] ? site->site : "-");
     }
     if (tally.unlisted) say("STAT unlisted %u\n", tally.unlisted);

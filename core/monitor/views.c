@@ -56,9 +56,11 @@ int system_domains(uint32_t first, struct system_domain *out, size_t max) {
         uint32_t d = first + (uint32_t)i;
         const struct domain *domain = &domain_table[d];
         struct system_domain row = {
-            .heap_bytes = domain->heap_bytes, .charged_bytes = heap_account[d].bytes, .most_bytes = heap_account[d].most_bytes,
-            .quota_bytes = domain->shared_bytes_max, .charged_objects = heap_account[d].objects, .most_objects = heap_account[d].most_objects,
-            .quota_objects = domain->shared_objects_max, .refusals = heap_account[d].refusals, .misuses = misuse_counts[d].all,
+            .heap_bytes = domain->heap_bytes,
+            .charged_bytes = heap_account[d].bytes, .most_bytes = heap_account[d].most_bytes,
+            .quota_bytes = domain->shared_bytes_max, .charged_objects = heap_account[d].objects,
+            .most_objects = heap_account[d].most_objects, .quota_objects = domain->shared_objects_max,
+            .refusals = heap_account[d].refusals, .misuses = misuse_counts[d].all,
             .stack_bytes = domain->stack_bytes, .pkey = domain->pkey,
             .generation = d == DOMAIN_NUCLEUS ? 0 : BOOT_GENERATION, .state = state_of(d),
         };

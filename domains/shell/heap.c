@@ -3,8 +3,8 @@
 
 // heap.c - the shared heap: who holds how much, how broken up it is, and where objects in use come from.
 //
-// Free memory is counted in the owner table, in place; what domains hold, in the monitor's rows, which know what lies in
-// caches and what is lent. The heap changes meanwhile, so sums of a busy system need not add up to the last object.
+// Free memory is counted in the owner table, in place; what domains hold, in the monitor's rows, which know what lies
+// in caches and what is lent. The heap changes meanwhile, so sums of a busy system need not add up to the last object.
 #include "xheap.h"
 #include "shell_commands.h"
 #include "out.h"
@@ -33,13 +33,14 @@ static void load(void) {
 
 // ---- by owner
 
-struct domain_row { char owned[OUT_SIZE_BYTES], cached[OUT_SIZE_BYTES], lent[OUT_SIZE_BYTES], given[OUT_SIZE_BYTES], charged[OUT_SIZE_BYTES],
-                    most[OUT_SIZE_BYTES], quota[OUT_SIZE_BYTES]; };
+typedef char size_text[OUT_SIZE_BYTES];
+struct domain_row { size_text owned, cached, lent, given, charged, most, quota; };
 
 static void show_domain(const char *name, const struct tally_domain *sum, const struct system_domain *domain) {
     struct domain_row row;
-    out_line("%-15.15s %8s %8s %8s %8s %8s %8s %8s", name, out_size(row.owned, sum->owned), out_size(row.cached, sum->cached),
-             out_size(row.lent, sum->lent), out_size(row.given, sum->given), out_size(row.charged, domain->charged_bytes),
+    out_line("%-15.15s %8s %8s %8s %8s %8s %8s %8s", name, out_size(row.owned, sum->owned),
+             out_size(row.cached, sum->cached), out_size(row.lent, sum->lent), out_size(row.given, sum->given),
+             out_size(row.charged, domain->charged_bytes),
              out_size(row.most, domain->most_bytes), out_size(row.quota, domain->quota_bytes));
 }
 
@@ -47,7 +48,8 @@ static void show_domain(const char *name, const struct tally_domain *sum, const 
 
 struct size_row { uint32_t chunks, objects, free; };
 
-// Returns how many chunks were never used. A class can break up a chunk only for itself: what is free there is of use for it alone.
+// Returns how many chunks were never used. A class can break up a chunk only for itself: what is free there is of use
+// for it alone.
 static uint32_t sizes_load(struct size_row sizes[XHEAP_CLASSES]) {
     uint32_t unused = 0;
     for (uint32_t chunk = 0; chunk < XHEAP_CHUNKS; chunk++) {
@@ -77,8 +79,10 @@ static void show_sizes(void) {
             out_line("%-15s %8u %8u %8u %8s", out_size(each, bytes), sizes[i].chunks, sizes[i].objects, sizes[i].free,
                      out_size(free, sizes[i].free * bytes));
     }
-    out_line("%-15s %8u %8s %8s %8s", "never used", unused, "", "", out_size(free, (uint64_t)unused * XHEAP_CHUNK_BYTES));
-    out_line("%s in all; owned includes cached and lent, given is what others own and its quota pays", out_size(all, ARENA_BYTES));
+    out_line("%-15s %8u %8s %8s %8s", "never used", unused, "", "",
+             out_size(free, (uint64_t)unused * XHEAP_CHUNK_BYTES));
+    out_line("%s in all; owned includes cached and lent, given is what others own and its quota pays",
+             out_size(all, ARENA_BYTES));
 }
 
 void command_heap(void) {
@@ -88,7 +92,8 @@ void command_heap(void) {
     if (count < 0)
         return;
     load();
-    out_line("%-15s %8s %8s %8s %8s %8s %8s %8s", "owner", "owned", "cached", "lent", "given", "charged", "most", "quota");
+    out_line("%-15s %8s %8s %8s %8s %8s %8s %8s", "owner", "owned", "cached", "lent", "given", "charged", "most",
+             "quota");
     for (uint32_t d = DOMAIN_MONITOR; d < (uint32_t)count && d < DOMAIN_MAX; d++)
         if (tally.domain[d].objects || domains[d].most_objects)
             show_domain(out_name(domains[d].name, sizeof(domains[d].name)), &tally.domain[d], &domains[d]);
@@ -97,7 +102,8 @@ void command_heap(void) {
     show_sizes();
     for (uint32_t d = DOMAIN_MONITOR; d < (uint32_t)count && d < DOMAIN_MAX; d++)
         if (domains[d].refusals || domains[d].misuses)
-            out_line("%s: refused by its quota %u times, misused objects %u times", out_name(domains[d].name, sizeof(domains[d].name)),
+            out_line("%s: refused by its quota %u times, misused objects %u times",
+                     out_name(domains[d].name, sizeof(domains[d].name)),
                      domains[d].refusals, domains[d].misuses);
 }
 

@@ -64,7 +64,7 @@ SEEDED = [
     ("tests/heap/heap_system.c", "give of an interior pointer",
      "granule = granule >> 8 | granule << 56;", "granule = granule >> 8;"),
     ("shared-heap/client.c", "free twice",
-     "|| !use_end(granule), 0)) return", "|| !(use_end(granule), owner_table[granule].owner_link), 0)) return"),
+     "|| !use_end(granule), 0))", "|| !(use_end(granule), owner_table[granule].owner_link), 0))"),
     ("shared-heap/client.h", "free of what is lent",
      "if (__builtin_expect(!is_lent((uint32_t)granule), 1)) return true;", "return true;"),
     ("shared-heap/client.c", "a full cache loses an object",
@@ -87,11 +87,11 @@ SEEDED = [
     ("shared-heap/client_lend.c", "what is lent on counts as own",
      "view.owner == domain_self ? view.root : LENDS_NOTHING", "view.root"),
     ("shared-heap/client_lend.c", "a range may end beyond its object",
-     "if (__builtin_expect(bytes <= view.room && view.owner &&", "if (__builtin_expect(view.owner &&"),
+     "is_right = bytes <= view.room && view.owner &&", "is_right = view.owner &&"),
     ("shared-heap/client_lend.c", "own objects pass as borrowed",
      "view.owner != domain_self && client_reaches", "client_reaches"),
     ("shared-heap/client_chain.c", "a detached child of a lent root",
-     "    if (!part_with(address_of(view.root))) return client_refusal(XHEAP_DETACH, address_of(view.root)); // as for attaching\n",
+     "    if (!part_with(address_of(view.root))) return client_refusal(XHEAP_DETACH, address_of(view.root));\n",
      ""),
 ]
 

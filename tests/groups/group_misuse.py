@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # SPDX-FileCopyrightText: The Cloister authors
-"""group_misuse.py - misuse of the shared heap, one attempt per boot, with the exact record; floods of it; quotas; a domain that writes
-over every byte of the heap (tests/components/misuser). Tests 55 to 57 of the security design.
+"""group_misuse.py - misuse of the shared heap, one attempt per boot, with the exact record; floods of it; quotas; a domain
+that writes over every byte of the heap (tests/components/misuser). Tests 55 to 57 of the security design.
 """
 import os
 import re
@@ -116,7 +116,8 @@ def says(lines, *wanted):
 def quota_bytes():
     lines = boot(101)
     text = "\n".join(lines)
-    count = int(re.search(r"^misuser: 4096 bytes: (\d+), over the quota 0, refusals 1, most is the charge 1$", text, re.M)[1])
+    count = int(re.search(r"^misuser: 4096 bytes: (\d+), over the quota 0, refusals 1, most is the charge 1$", text,
+                          re.M)[1])
     # What the rest of its domain holds in caches is charged as well: the stubs' bounces.
     check(QUOTA_KIB // 4 * 3 // 4 < count <= QUOTA_KIB // 4, f"{count} objects of 4 KiB in a quota of {QUOTA_KIB} KiB")
     says(lines, "the neighbour failed 0 times", f"gave away {count // 2}, still charged 1, more for that: 0",
@@ -156,7 +157,8 @@ def reports():
     mine = {(each, place): objects for (owner, each, place), objects in counted["sites"].items() if owner == "misuser"}
     place = next(place for _, place in mine if place.startswith("get "))
     check(re.fullmatch(r"get tests/components/misuser/misuser\.c:\d+", place), place)
-    equal("objects held, by size and place", {key: mine[key] for key in mine if key[1] == place}, {(4096, place): 10, (256, place): 3})
+    equal("objects held, by size and place", {key: mine[key] for key in mine if key[1] == place},
+          {(4096, place): 10, (256, place): 3})
     kept = {key: objects for key, objects in counted["sites"].items() if key[2].startswith("heappeer_keep__gate")}
     equal("what heappeer keeps", [(key[0], key[1], objects) for key, objects in kept.items()], [("heappeer", 4096, 2)])
     row = counted["heap"]["misuser"]

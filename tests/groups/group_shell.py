@@ -189,7 +189,8 @@ def heap_tables(console):
     header, *lines = console.ask("heap")
     equal("header", header.split(), ["owner", *HEAP_COLUMNS])
     at = next(number for number, line in enumerate(lines) if line.split()[:2] == ["size", "chunks"])
-    owners = {row[0]: dict(zip(HEAP_COLUMNS, map(size, row[1:]))) for row in (columns(line, 15, *[8] * 6) for line in lines[:at])}
+    rows = [columns(line, 15, *[8] * 6) for line in lines[:at]]
+    owners = {row[0]: dict(zip(HEAP_COLUMNS, map(size, row[1:]))) for row in rows}
     sizes, unused = {}, None
     for number, line in enumerate(lines[at + 1:], at + 1):
         row = columns(line, 15, 8, 8, 8)
@@ -211,17 +212,23 @@ def heap_adds_up(console):
     for name, row in owners.items():
         check(name in known, f"unknown owner: {name}")
         check(abs(row["owned"] - counted[name]["owned"]) < 0.11 * (1 << 20), f"{name}: {row} is not {counted[name]}")
-        equal(f"{name}: quota", (row["quota"], counted[name]["quota"]), (ARENA_BYTES * 3 / 4, known[name]["shared_bytes_max"]))
-        check(row["cached"] + row["lent"] <= row["owned"] * 1.1 and row["charged"] <= row["most"] <= row["quota"], f"{name}: {row}")
-        equal(f"{name}: refusals, misuses", [counted[name][key] for key in ("refusals", "misuses", "unreported")], [0, 0, 0])
+        equal(f"{name}: quota", (row["quota"], counted[name]["quota"]),
+              (ARENA_BYTES * 3 / 4, known[name]["shared_bytes_max"]))
+        check(row["cached"] + row["lent"] <= row["owned"] * 1.1 and row["charged"] <= row["most"] <= row["quota"],
+              f"{name}: {row}")
+        equal(f"{name}: refusals, misuses", [counted[name][key] for key in ("refusals", "misuses", "unreported")],
+              [0, 0, 0])
     equal("chunks", sum(chunks for chunks, _, _ in sizes.values()) + unused, ARENA_BYTES // 65536)
-    total = sum(row["owned"] for row in counted.values()) + sum(each * free for each, (_, _, free) in sizes.items()) + unused * 65536
+    total = sum(row["owned"] for row in counted.values()) + unused * 65536
+    total += sum(each * free for each, (_, _, free) in sizes.items())
     check(abs(total - ARENA_BYTES) < 0.1 * (1 << 20), f"owned, free and unused are {total:.0f} bytes of {ARENA_BYTES}")
     # Objects change owners, charges do not: what others own is given.
-    equal("owned and charged", sum(row["owned"] for row in counted.values()), sum(row["charged"] for row in counted.values()))
+    equal("owned and charged", sum(row["owned"] for row in counted.values()),
+          sum(row["charged"] for row in counted.values()))
     if len(owners) > 1:
         # What net receives was taken by its driver.
-        check(counted["tap"]["given"] > 0 and counted["net"]["owned"] > counted["net"]["charged"], f"net owns no frames of tap: {counted}")
+        check(counted["tap"]["given"] > 0 and counted["net"]["owned"] > counted["net"]["charged"],
+              f"net owns no frames of tap: {counted}")
         check(any(row["cached"] for row in counted.values()), f"nothing is cached: {counted}")
 
 

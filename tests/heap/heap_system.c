@@ -92,7 +92,9 @@ void gate_gives(uint32_t from, uint32_t to, uint64_t count) {
 uint32_t monitor_caller(void) { return heap_running; }
 
 // core/monitor/misuse.c: nobody is told.
-int xheap_misuse(uint32_t operation, int error, uint64_t address, uint64_t bytes) { return (void)operation, (void)error, (void)address, (void)bytes, 0; }
+int xheap_misuse(uint32_t operation, int error, uint64_t address, uint64_t bytes) {
+    return (void)operation, (void)error, (void)address, (void)bytes, 0;
+}
 void misuse_refused(uint32_t operation, uint32_t granule) { (void)operation, (void)granule; }
 
 static bool is_inside(uintptr_t address, size_t bytes, const void *start, const void *end) {

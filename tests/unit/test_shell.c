@@ -85,7 +85,8 @@ int system_threads(uint32_t first, struct system_thread *out, size_t max) {
 int system_objects(uint32_t first, struct system_object *out, size_t max) {
     int count = 0;
     for (uint32_t i = 0; i < object_count && (size_t)count < max; i++)
-        if (objects[i].granule >= first && objects[i].granule / XHEAP_CHUNK_GRANULES == first / XHEAP_CHUNK_GRANULES) out[count++] = objects[i];
+        if (objects[i].granule >= first &&
+            objects[i].granule / XHEAP_CHUNK_GRANULES == first / XHEAP_CHUNK_GRANULES) out[count++] = objects[i];
     return count;
 }
 int system_stop(uint32_t how) { return stopped = how + 1, -EINVAL; }
@@ -127,7 +128,8 @@ static void small_system(void) {
     strcpy(domains[1].name, "monitor");
     domains[1] = (struct system_domain){.name = "monitor", .pkey = 1, .generation = 1, .stack_bytes = 32768, .state = SYSTEM_DOMAIN_RUNNING};
     domains[2] = (struct system_domain){.name = "a_rather_long_name", .pkey = 2, .generation = 12, .stack_bytes = 122880, .heap_bytes = 3 << 19,
-                                        .state = SYSTEM_DOMAIN_STARTING, .charged_bytes = 512, .most_bytes = 1024, .quota_bytes = 48 << 20, .misuses = 7};
+                                        .state = SYSTEM_DOMAIN_STARTING, .charged_bytes = 512, .most_bytes = 1024,
+                                            .quota_bytes = 48 << 20, .misuses = 7};
     for (uint32_t i = 0; i < component_count_fake; i++) {
         components[i] = (struct system_component){.domain = 2, .event = 2 + i};
         snprintf(components[i].name, sizeof(components[i].name), "component%u", i);
@@ -230,8 +232,10 @@ static void tables(void **state) {
     fake_classes[0] = 2; // 512 bytes
     fake_owners[0].owner_link = fake_owners[2].owner_link = 2 << 24;
     fake_owners[3].owner_link = 2 << 24; // no object's first granule: of no meaning
-    objects[0] = (struct system_object){.granule = 0, .bytes = 512, .owner = 2, .payer = 1, .state = SYSTEM_OBJECT_LENT, .site = "make make.c:1"};
-    objects[1] = (struct system_object){.granule = 2, .bytes = 512, .owner = 2, .payer = 2, .state = SYSTEM_OBJECT_CACHED, .site = "make make.c:1"};
+    objects[0] = (struct system_object){.granule = 0, .bytes = 512, .owner = 2, .payer = 1,
+        .state = SYSTEM_OBJECT_LENT, .site = "make make.c:1"};
+    objects[1] = (struct system_object){.granule = 2, .bytes = 512, .owner = 2, .payer = 2,
+        .state = SYSTEM_OBJECT_CACHED, .site = "make make.c:1"};
     object_count = 2;
     assert_string_equal(says("heap"),
                         "owner              owned   cached     lent    given  charged     most    quota\n"
@@ -294,7 +298,8 @@ static void scribble(void *out, size_t bytes) {
 
 static void hostile_rows(void **state) {
     (void)state;
-    static const char *const commands[] = {"help", "domains", "threads", "gates", "heap", "sites", "ifconfig", "uptime"};
+    static const char *const commands[] = {"help", "domains", "threads", "gates", "heap", "sites", "ifconfig",
+        "uptime"};
     for (unsigned turn = 0; turn < 300; turn++) {
         scribble(domains, sizeof(domains));
         scribble(components, sizeof(components));

@@ -95,11 +95,13 @@ ATTEMPT accuse_caller(void) { return xheap_misuse(XHEAP_BORROW, -EFAULT, (uint64
 ATTEMPT accuse_of_nothing(void) { return xheap_misuse(1000, 0, 0, 0); }
 
 const struct attempt attempts[] = {
-    {"free_twice", free_twice}, {"free_foreign", free_foreign}, {"free_interior", free_interior}, {"free_wild", free_wild},
-    {"free_given", free_given}, {"give_given", give_given}, {"give_freed", give_freed}, {"give_interior", give_interior},
+    {"free_twice", free_twice}, {"free_foreign", free_foreign}, {"free_interior", free_interior},
+    {"free_wild", free_wild}, {"free_given", free_given}, {"give_given", give_given}, {"give_freed", give_freed},
+    {"give_interior", give_interior},
     {"lend_overlong", lend_overlong}, {"lend_beyond_any", lend_beyond_any}, {"lend_freed", lend_freed},
     {"lend_their_own", lend_their_own}, {"resolve_forged", resolve_forged}, {"free_of_lent", free_of_lent},
-    {"give_of_lent", give_of_lent}, {"free_child", free_child}, {"detach_root", detach_root}, {"drain_foreign", drain_foreign},
+    {"give_of_lent", give_of_lent}, {"free_child", free_child}, {"detach_root", detach_root},
+    {"drain_foreign", drain_foreign},
     {"accuse_caller", accuse_caller}, {"accuse_of_nothing", accuse_of_nothing},
 };
 const uint32_t attempt_count = sizeof(attempts) / sizeof(*attempts);

@@ -50,12 +50,14 @@ static void exhaust(void) {
     uint32_t count = take_all(4096);
     struct system_domain account = account_of(domain_self);
     log_line("misuser: 4096 bytes: %u, over the quota %d, refusals %d, most is the charge %d", count,
-             account.charged_bytes > quota || count * 4096ul > quota, account.refusals != 0, account.most_bytes == account.charged_bytes);
+             account.charged_bytes > quota || count * 4096ul > quota, account.refusals != 0,
+             account.most_bytes == account.charged_bytes);
     log_line("misuser: the neighbour failed %d times", heappeer_work(WORK_TURNS));
     uint32_t given = 0;
     while (given < count / 2 && heappeer_keep(held[count - 1 - given]) > 0)
         given++;
-    log_line("misuser: gave away %u, still charged %d, more for that: %d", given, account_of(domain_self).charged_bytes == account.charged_bytes,
+    log_line("misuser: gave away %u, still charged %d, more for that: %d", given,
+             account_of(domain_self).charged_bytes == account.charged_bytes,
              get(4096) != NULL);
     log_line("misuser: the neighbour dropped %d and failed %d times", heappeer_drop(), heappeer_work(WORK_TURNS));
     uint32_t again = take_all(4096);
@@ -67,7 +69,8 @@ static void exhaust_objects(void) {
     uint32_t count = take_all(256);
     int errors = free_all(1); // speaking needs an object as well
     struct system_domain account = account_of(domain_self);
-    log_line("misuser: 256 bytes: %u, over the quota %d", count, account.charged_objects > account.quota_objects || count > account.quota_objects);
+    log_line("misuser: 256 bytes: %u, over the quota %d", count,
+             account.charged_objects > account.quota_objects || count > account.quota_objects);
     log_line("misuser: the neighbour failed %d times", heappeer_work(WORK_TURNS));
     for (uint32_t i = 1; i < count; i++)
         errors += xheap_free(held[i]) != 0;
@@ -78,7 +81,8 @@ static void exhaust_objects(void) {
 
 static bool is_table(const uint8_t *copy) {
     const size_t table = sizeof(struct xheap_owner) * XHEAP_GRANULES;
-    return !memcmp(copy, (const void *)(uintptr_t)owner_table, table) && !memcmp(copy + table, (const void *)(uintptr_t)chunk_class, XHEAP_CHUNKS);
+    return !memcmp(copy, (const void *)(uintptr_t)owner_table, table) &&
+        !memcmp(copy + table, (const void *)(uintptr_t)chunk_class, XHEAP_CHUNKS);
 }
 
 static void copy_table(uint8_t *copy) {
@@ -104,9 +108,11 @@ static void scribble(void) {
     bool same = is_table(copy);
     turns = heappeer_turns() - turns;
     struct system_domain after = account_of(domain_self);
-    log_line("misuser: table the same %d, charge the same %d", same, before.charged_bytes == after.charged_bytes && before.charged_objects == after.charged_objects);
+    log_line("misuser: table the same %d, charge the same %d", same,
+             before.charged_bytes == after.charged_bytes && before.charged_objects == after.charged_objects);
     log_line("misuser: bytes of the neighbour's object that changed: %d", heappeer_changed());
-    log_line("misuser: it had turns %d, and failed %d times; afterwards %d", turns > 0, heappeer_failures(), heappeer_work(WORK_TURNS));
+    log_line("misuser: it had turns %d, and failed %d times; afterwards %d", turns > 0, heappeer_failures(),
+             heappeer_work(WORK_TURNS));
     void *object = get(4096);
     log_line("misuser: own object %d, freed %d", object != NULL, xheap_free(object));
 }
@@ -132,8 +138,10 @@ static void follow(void) {
     log_line("misuser: freed %d cached %d", freed, cached);
     watched = get(4096);
     const int kept = heappeer_keep(watched);
-    log_line("misuser: kept %d, theirs and paid by us %d", kept, row_of(watched) % 100 == domain_self && row_of(watched) / 100 % 100 != domain_self);
-    log_line("misuser: no rows %d, too many %d, behind the heap %d", system_objects(0, rows, 0), system_objects(0, rows, SYSTEM_BATCH_MAX + 1),
+    log_line("misuser: kept %d, theirs and paid by us %d", kept,
+             row_of(watched) % 100 == domain_self && row_of(watched) / 100 % 100 != domain_self);
+    log_line("misuser: no rows %d, too many %d, behind the heap %d", system_objects(0, rows, 0),
+             system_objects(0, rows, SYSTEM_BATCH_MAX + 1),
              row_of((void *)(ARENA_BASE + ARENA_BYTES)));
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// misuser.h - a domain that was taken over, or is merely wrong, and the shared heap; tests/groups/group_misuse.py has the expectations.
+// misuser.h - a domain that was taken over, or is merely wrong, and the shared heap; tests/groups/group_misuse.py has
+// the expectations.
 #ifndef MISUSER_H
 #define MISUSER_H
 
