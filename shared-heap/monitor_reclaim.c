@@ -35,11 +35,8 @@ static uint32_t orphan_link(uint32_t domain) { return (uint32_t)XHEAP_ORPHAN << 
 #define ORPHAN_LINK_MASK ((0xffu << 24) | (0xffu << LINK_DOMAIN_SHIFT))
 
 void heap_orphan(uint32_t granule, uint32_t domain, uint32_t thread) {
-    if (owner_of(granule) == domain) {
-        struct xheap_owner *entry = heap_entry(granule);
-        entry->owner_link = orphan_link(domain) | (entry->owner_link & LINK_CHILDREN);
-        entry->generation++;
-    }
+    if (owner_of(granule) == domain)
+        heap_entry(granule)->owner_link = orphan_link(domain) | (owner_table[granule].owner_link & LINK_CHILDREN);
     if (owner_of(granule) == XHEAP_ORPHAN &&
         (owner_table[granule].owner_link & ORPHAN_LINK_MASK) == orphan_link(domain))
         orphan_threads[domain] |= 1ull << thread; // also when another thread has it too

@@ -48,7 +48,7 @@ SEEDED = [
     ("shared-heap/monitor_reclaim.c", "reclaim trusts what was borrowed",
      "        distrust_borrowed(domain, thread);\n", ""),
     ("shared-heap/monitor_reclaim.c", "reclaim believes a forged loan",
-     "if (owner_of(granule) == domain) {", "if (owner_of(granule)) {"),
+     "if (owner_of(granule) == domain)\n", "if (owner_of(granule))\n"),
     ("shared-heap/monitor_chain.c", "a child's generation is its own alone",
      "        heap_entry(number - 1)->generation -= of->generation;\n", ""),
     ("shared-heap/monitor_chain.c", "a child is detached from the head of the chain",

@@ -311,6 +311,7 @@ static void pass_errors(void **unused) {
     assert_int_equal(as(A)->pass_all((void *[]){objects[1], objects[1]}, 2), -ESTALE);
     assert_int_equal(as(A)->pass(objects[1]), 0);
     assert_int_equal(as(A)->pass(objects[1]), -ESTALE);
+    assert_int_equal(as(A)->pass_all(objects, SIZE_MAX), -E2BIG); // together with the one before, 0
     assert_int_equal(as(A)->pass(objects[0]), 1);
     assert_int_equal(as(A)->pass_all(objects + 2, GIVE_MAX - 2), 2);
     assert_int_equal(as(A)->pass(objects[GIVE_MAX]), -E2BIG); // full
@@ -562,6 +563,10 @@ static void what_was_lent_outlives_its_owner(void **unused) {
     assert_int_equal(heap_reclaim(A, 1, 1 << 1 | 1 << 2), objects - 2);
     assert_int_equal(heap_reclaim(A, 1, 1 << 1 | 1 << 2), 0); // once
     heap_restart(A);
+    void *mine = new_object(A, 1);
+    assert_int_equal(heap_reclaim(A, 1, 0), 0); // its successor's stay
+    assert_int_equal(as(A)->free(mine), 0);
+    assert_int_equal(heap_reclaim(A, 2, 0), XHEAP_BATCH);
     assert_int_equal(as(B)->owner_of(object, 1), XHEAP_ORPHAN);
     assert_int_equal(as(B)->check(object, 1), 0); // the borrower can lend it on
     assert_int_equal(as(A)->free(root), -EPERM);
