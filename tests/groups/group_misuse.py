@@ -8,6 +8,7 @@ import re
 
 import common
 import ktap
+import pc
 import system
 from common import check, equal
 
@@ -44,9 +45,14 @@ ATTEMPTS = {
 }
 
 
-def boot(number, *arguments, config=CONFIG, fragments=()):
-    elf = os.path.join(common.image(config, fragments=fragments), "cloister.elf")
-    status, lines = common.boot_to_end(elf, ["exit=thread", f"try={number}", *arguments], TIMEOUT_SECONDS)
+def boot(number, *arguments, fragments=(), platform="host"):
+    elf = os.path.join(common.image(CONFIG, fragments=fragments, platform=platform), "cloister.elf")
+    words = ["exit=thread", f"try={number}", *arguments]
+    if platform == "pc":
+        with pc.Machine(elf, words, memory_mib=256) as running:
+            status, lines = running.wait_exit(TIMEOUT_SECONDS), running.console()
+    else:
+        status, lines = common.boot_to_end(elf, words, TIMEOUT_SECONDS)
     equal("exit status", (status, [line for line in lines if line.startswith("FAULT")]), (0, []))
     return lines
 
@@ -55,9 +61,9 @@ def records(lines):
     return [line for line in lines if line.startswith("HEAPREC ")]
 
 
-def one(name, fragments=(), wanted_origin=None):
+def one(name, fragments=(), wanted_origin=None, platform="host"):
     errno, operation, misuse, offset, byte_count, owner, at, allocated = ATTEMPTS[name]
-    lines = boot(list(ATTEMPTS).index(name), fragments=fragments)
+    lines = boot(list(ATTEMPTS).index(name), fragments=fragments, platform=platform)
     result = [re.fullmatch(rf"misuser: {name}: (-?\d+) (0x[0-9a-f]+)", line) for line in lines]
     result = [match for match in result if match]
     check(len(result) == 1, f"no result of {name}\n{common.tail(lines)}")
@@ -89,12 +95,34 @@ def one(name, fragments=(), wanted_origin=None):
           common.tail(lines))
 
 
-def without_origins():
+def variant(name, text=""):
+    """A fragment that gives the image another name."""
     os.makedirs(common.TEST_OUT, exist_ok=True)
-    fragment = os.path.join(common.TEST_OUT, "misuse-plain.config")
+    fragment = os.path.join(common.TEST_OUT, f"{name}.config")
     with open(fragment, "w", encoding="utf-8") as out:
-        out.write('CONFIG_NAME="misuse-plain"\n# CONFIG_XHEAP_ORIGINS is not set\n')
-    one("free_twice", fragments=(fragment,), wanted_origin="-")
+        out.write(f'CONFIG_NAME="{name}"\n{text}')
+    return fragment
+
+
+def without_origins():
+    one("free_twice", fragments=(variant("misuse-plain", "# CONFIG_XHEAP_ORIGINS is not set\n"),), wanted_origin="-")
+
+
+def without_keys():
+    """One domain, where nobody is apart: its own mistakes are told all the same."""
+    fragments = ("tests/configs/none.config", variant("misuse-none"))
+    for name, misuse in (("free_twice", "freed"), ("free_interior", "interior"), ("free_child", "child")):
+        lines = boot(list(ATTEMPTS).index(name), fragments=fragments)
+        record = re.fullmatch(rf"HEAPREC domain=system gen=1 operation=free misuse={misuse} address=0x\w+ bytes=0 object=0x\w+ size=512 "
+                              rf"owner=system thread=1 at={name} allocated=(\w+) gate=- reporter=system dropped=0", "\n".join(records(lines)))
+        check(record, common.tail(lines))
+        equal("allocated at", record[1], ATTEMPTS[name][7])
+
+
+def on_pc():
+    for name in ("free_twice", "lend_their_own", "free_of_lent"):
+        one(name, platform="pc")
+    scribbled("pc")
 
 
 def flood():
@@ -134,8 +162,8 @@ def quota_objects():
     equal("records", records(lines), [])
 
 
-def scribbled():
-    lines = boot(103)
+def scribbled(platform="host"):
+    lines = boot(103, platform=platform)
     says(lines, "table the same 1, charge the same 1", "bytes of the neighbour's object that changed: 512",
          "it had turns 1, and failed 0 times; afterwards 0", "own object 1, freed 0")
     equal("records", records(lines), [])
@@ -178,3 +206,5 @@ def cases():
     yield ktap.Case("an object's row: used, lent, cached, given", follow, skip)
     yield ktap.Case("SIGUSR1: what is held, by call site", reports, skip)
     yield ktap.Case("every byte of the heap overwritten: no metadata changes, others go on", scribbled, skip)
+    yield ktap.Case("without keys", without_keys, common.skip_of(mpk=False, network=False))
+    yield ktap.Case("pc: records, and every byte overwritten", on_pc, pc.missing("kernel"))
