@@ -88,10 +88,11 @@ static void show_sizes(void) {
 void command_heap(void) {
     static struct system_domain domains[DOMAIN_MAX];
     static const struct system_domain nobody;
-    int count = system_domains(0, domains, DOMAIN_MAX);
+    int count = system_domains(0, domains, DOMAIN_MAX); // the first time, asking itself takes objects
+    load();
+    count = count < 0 ? count : system_domains(0, domains, DOMAIN_MAX);
     if (count < 0)
         return;
-    load();
     out_line("%-15s %8s %8s %8s %8s %8s %8s %8s", "owner", "owned", "cached", "lent", "given", "charged", "most",
              "quota");
     for (uint32_t d = DOMAIN_MONITOR; d < (uint32_t)count && d < DOMAIN_MAX; d++)
