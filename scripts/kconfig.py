@@ -184,7 +184,7 @@ def folder_of(tree, out):
         raise ConfigError(f"CONFIG_NAME='{name}' cannot name a folder; use letters, digits, '-', '_' and '.'")
     # Images of one placement for two platforms, or with two ways to the network, stand side by side.
     for symbol, suffix in (("SHARED_HEAP_STRICT", "-strict"), ("STREAM", "-stream"), ("PLATFORM_PC", "-pc")):
-        if tree.syms[symbol].str_value == "y" and not name.endswith(suffix):
+        if tree.syms[symbol].str_value == "y" and not name.endswith((suffix, suffix.replace("-", "_"))):
             name += suffix
     return os.path.join(out, name)
 
