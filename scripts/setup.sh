@@ -56,6 +56,8 @@ packages() {
 		mtools
 		ovmf                 # test: UEFI under QEMU
 	END
+	# test: the model of who owns an object, the proof of the free lists. Nobody has looked yet which of them later releases have.
+	[ "$release" != 12 ] || printf '%s\n' spin frama-c-base why3 z3 cvc4
 }
 
 # Privileges: root already, or sudo; only called when something has to be installed.

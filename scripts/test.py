@@ -17,7 +17,7 @@ import ktap
 import system
 
 GROUPS = """
-unit heap build illegal boot fs contract misuse
+unit heap model build illegal boot fs contract misuse
 tools shell redis snapshot load wire stream connections udp counts
 step storm forbidden strict faults pc pc_faults pc_tables pc_net entropy page
 bench bench_boot

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# SPDX-FileCopyrightText: The Cloister authors
+"""group_model.py - what is proved of the exchange heap (docs/heap-proofs.md): SPIN searches tests/model/ownership.pml, Frama-C proves
+the free lists and the lookup in the owner table.
+
+Each scenario is searched completely. Controls: each seeded bug must be found, each broken function must leave a goal unproved.
+"""
+import os
+import re
+import shutil
+import subprocess
+
+import common
+import ktap
+from common import ROOT, check, equal
+
+MODEL = os.path.join(ROOT, "tests", "model", "ownership.pml")
+OUT = os.path.join(common.TEST_OUT, "model")
+PARALLEL = 2
+SEARCH_SECONDS = 300  # a hang's limit
+ALLOC, FREE, DRAIN, LEND, GIVE, GIVES, ATTACH, DETACH, HANDLE = (1 << bit for bit in range(9))  # as in the model
+
+# name: objects, deaths, what threads 0, 1 (domain A) and 2 (domain B) do, more
+SCENARIOS = {
+    "two threads of a domain, gifts to and fro": (1, 0, ALLOC + FREE + DRAIN + LEND + GIVE, ALLOC + FREE + DRAIN + LEND + GIVE,
+                                                  ALLOC + FREE + GIVE + GIVES),
+    "deaths and gifts": (1, 1, ALLOC + GIVE, ALLOC + FREE + DRAIN + LEND, ALLOC + FREE + GIVE + GIVES),
+    "deaths and loans": (1, 2, ALLOC + LEND, ALLOC + FREE + DRAIN + LEND, 0),
+    "deaths and handles": (1, 1, HANDLE, ALLOC + FREE + GIVE, FREE + GIVE),
+    "children and loans": (2, 0, FREE + ATTACH + DETACH, ALLOC + FREE + DRAIN + LEND, 0),
+    "children and gifts": (2, 0, ALLOC + ATTACH + DETACH, FREE + GIVE, FREE),
+    "children and deaths": (2, 1, ATTACH, ALLOC + LEND, 0),
+    "a hostile domain": (2, 0, ALLOC + FREE, 0, 0, "HOSTILE"),
+    "a hostile domain, deaths": (1, 1, ALLOC + LEND + GIVE, FREE, 0, "HOSTILE"),
+}
+# seeded bug: the scenario that finds it
+BUGS = {
+    "BUG_FREE_WITHOUT_MARK": "two threads of a domain, gifts to and fro",
+    "BUG_DRAIN_CLEARS": "two threads of a domain, gifts to and fro",
+    "BUG_GIVE_LOOKS_ONLY": "two threads of a domain, gifts to and fro",
+    "BUG_GIVE_OF_LENT": "two threads of a domain, gifts to and fro",
+    "BUG_EXPORT_PUTS_BACK": "two threads of a domain, gifts to and fro",
+    "BUG_LEND_DOES_NOT_LOOK": "two threads of a domain, gifts to and fro",
+    "BUG_RECLAIM_SKIPS_CHILDLESS": "deaths and gifts",
+    "BUG_ORPHAN_NEVER": "deaths and loans",
+    "BUG_RECLAIM_FREES_LENT": "deaths and loans",
+    "BUG_ORPHAN_FIRST": "deaths and loans",
+    "BUG_GIVE_KEEPS_GENERATION": "deaths and handles",
+    "BUG_FREE_LOOKS_FIRST": "children and loans",
+    "BUG_DETACH_LOOKS_ONLY": "children and loans",
+    "BUG_LEND_LOOKS_ONCE": "children and loans",
+    "BUG_PART_KEEPS_LINK": "children and loans",
+    "BUG_TAKE_BACK_ALONE": "children and gifts",
+    "BUG_DRAIN_UNCHECKED": "a hostile domain",
+    "BUG_GATE_UNCHECKED": "a hostile domain",
+}
+
+# what is wrong with the free lists, where, how
+BROKEN = (
+    ("pop that does not unlink", "    free_head[size_class] = heap_next[head - 1];\n", ""),
+    ("push that forgets the list", "    heap_next[granule] = free_head[size_class];\n", "    heap_next[granule] = 0;\n"),
+    ("an index one too high", "    heap_next[head - 1] = 0;\n", "    heap_next[head] = 0;\n"),
+)
+
+
+def missing(*programs):
+    absent = [program for program in programs if not shutil.which(program)]
+    return f"not here: {', '.join(absent)} (scripts/setup.sh installs them on Debian 12)" if absent else None
+
+
+def command(arguments, folder, timeout=SEARCH_SECONDS, environment=None):
+    done = subprocess.run(arguments, cwd=folder, env={**os.environ, **(environment or {})}, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout)
+    return done.returncode, done.stdout.decode("utf-8", "replace")
+
+
+def search(scenario, bug=None):
+    """(errors, states stored) of a search that was not cut short."""
+    objects, deaths, *threads_and_more = SCENARIOS[scenario]
+    folder = os.path.join(OUT, bug or scenario.replace(" ", "-").replace(",", ""))
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    defines = [f"-DOBJECTS={objects}", f"-DDEATHS={deaths}"]
+    defines += [f"-DTHREAD_{number}={does}" for number, does in enumerate(threads_and_more[:3])]
+    defines += [f"-D{name}" for name in threads_and_more[3:] + [bug] * bool(bug)]
+    status, text = command(["spin", *defines, "-a", MODEL], folder)
+    check(status == 0 and os.path.exists(os.path.join(folder, "pan.c")), "spin refuses the model\n" + text)
+    level = "-O0" if bug else "-O2" # a seeded bug is found before the compiler would be done
+    status, text = command(["gcc", level, "-w", "-DSAFETY", "-DCOLLAPSE", "-DMEMLIM=3000", "-o", "pan", "pan.c"], folder)
+    check(status == 0, "the search does not compile\n" + text)
+    status, text = command(["./pan", "-m1000000", "-w22"], folder)
+    found = re.search(r"errors: (\d+)", text)
+    check(status == 0 and found, f"the search ended with status {status}\n" + text)
+    errors, states = int(found.group(1)), int(re.search(r"(\d+) states, stored", text).group(1))
+    violated = re.search(r"pan:1: (.*)", text)
+    # With an error the search stops; without one it must have seen everything.
+    for cut in ("max search depth too small", "reached -DMEMLIM", "out of memory", "truncated"):
+        check(cut not in text, f"the search was cut short: {cut}\n" + text)
+    check(errors or "Search not completed" not in text, "the search was not completed\n" + text)
+    return errors, states, violated.group(1) if violated else ""
+
+
+def scenario_case(name):
+    def run():
+        errors, states, violated = search(name)
+        check(not errors, f"{violated}; see {OUT}: spin -t -p shows how")
+        check(states > 10000, f"only {states} states: the scenario does nothing")
+        return f"{states} states"
+    return ktap.Case(f"ownership: {name}", run, skip=missing("spin"))
+
+
+def bug_case(bug):
+    def run():
+        with open(MODEL, encoding="utf-8") as model:
+            check(bug in model.read(), f"the model knows no {bug}")
+        errors, states, violated = search(BUGS[bug], bug)
+        check(errors and "assertion violated" in violated, f"{states} states without an error")
+        return f"found after {states} states"
+    return ktap.Case(f"control: {bug} is found", run, skip=missing("spin"))
+
+
+def proved(source, folder, seconds):
+    """(goals proved, goals, output) for the free lists in this source, with so many seconds a goal."""
+    os.makedirs(folder, exist_ok=True)
+    environment = {"WHY3CONFIG": os.path.join(folder, "why3.conf")}
+    command(["why3", "config", "detect"], folder, environment=environment)
+    includes = " ".join("-I" + os.path.join(ROOT, part) for part in ("core/include", "shared-heap", "core/monitor", "lib"))
+    status, text = command(["frama-c", "-machdep", "gcc_x86_64", "-c11", f"-cpp-extra-args={includes}", source, "-wp", "-wp-rte",
+                            "-wp-prover", "z3,cvc4", "-wp-timeout", str(seconds), "-wp-par", "2",
+                            "-wp-fct", "freelist_push,freelist_pop"], folder, environment=environment)
+    found = re.search(r"Proved goals:\s+(\d+) / (\d+)", text)
+    check(status == 0 and found, "frama-c did not finish\n" + text)
+    return int(found.group(1)), int(found.group(2)), text
+
+
+FREELIST = os.path.join(ROOT, "shared-heap", "monitor_freelist.c")
+
+
+def freelists():
+    done, goals, text = proved(FREELIST, os.path.join(OUT, "freelist"), 20)
+    check(goals >= 30, f"only {goals} goals: the contracts are gone")
+    equal("goals proved", done, goals)
+    return f"{goals} goals"
+
+
+def broken_freelists(what, line, instead):
+    folder = os.path.join(OUT, "broken-" + what.replace(" ", "-"))
+    os.makedirs(folder, exist_ok=True)
+    with open(FREELIST, encoding="utf-8") as source:
+        text = source.read()
+    equal(f"places of {line}", text.count(line), 1)
+    copy = os.path.join(folder, "monitor_freelist.c")
+    with open(copy, "w", encoding="utf-8") as out:
+        out.write(text.replace(line, instead))
+    done, goals, _ = proved(copy, folder, 5)
+    check(done < goals, f"all {goals} goals are proved of broken code")
+    return f"{goals - done} of {goals} goals unproved"
+
+
+def cases():
+    reason = missing("frama-c", "why3", "z3", "cvc4")
+    yield ktap.Case("free lists: once each, and they end", freelists, skip=reason)
+    for what, line, instead in BROKEN:
+        yield ktap.Case(f"control: {what} leaves a goal unproved",
+                        lambda broken=(what, line, instead): broken_freelists(*broken), skip=reason)
+    for name in SCENARIOS:
+        yield scenario_case(name)
+    for bug in BUGS:
+        yield bug_case(bug)
