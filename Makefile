@@ -89,6 +89,7 @@ help:
 	@echo '  make bench-micro         what one gate costs, in cycles; PLATFORM=pc: in instructions, or with ACCEL=kvm in cycles'
 	@echo '  make bench-redis         what each placement costs a Redis client; CONFIG="monolith net" BENCH_SECONDS=60 shorten it;'
 	@echo '                           PLATFORM=pc and ACCEL=kvm as above'
+	@echo '  make bench-copies        how often each byte of a value is copied, by domain; CONFIG= and PLATFORM= as above'
 	@echo '  make bench-boot          how soon, and in how little memory, platform pc serves; a Linux guest beside it (MACHINE=, ACCEL=)'
 	@echo '  make test [TESTS="unit boot"]    all test groups, or some; the last line counts'
 	@echo '  make setup               install the missing packages and fetch the pinned sources'

@@ -47,12 +47,18 @@ WORKLOADS = (Workload("GET", "get", 1, 30, 10000), Workload("SET", "set", 1, 30,
 # With one client each request crosses all the way.
 ONE_CLIENT = (Workload("GET, one client", "get", 1, 1, 5000), Workload("SET, one client", "set", 1, 1, 5000))
 
+WITH_RATIO = ("rate", "cost")
+COUNTS = {"crossings": "crossings/request", "bounced": "bytes copied at gates/request", "copied": "bytes of payload copied/request"}
+# As the table is wide: head, width of the column, digits behind the point.
+COLUMNS = {"rate": ("requests/s", 12, 0), "cost": ("", 22, 0), "crossings": ("crossings", 11, 2),
+           "bounced": ("B at gates", 12, 0), "copied": ("B copied", 10, 0)}
+
 
 class Host:
-    """Time, on the CPU itself. figures: {what: unit}; all but crossings have a ratio to monolith."""
+    """Time, on the CPU itself. figures: {what: unit}; those that are WITH_RATIO have one to monolith."""
     platform, rounds, warm_up_requests = "host", 9, 20000
     workloads = WORKLOADS
-    figures = {"rate": "requests/s", "cost": "cycles/request", "crossings": "crossings/request"}
+    figures = {"rate": "requests/s", "cost": "cycles/request", **COUNTS}
     note = "cycles/request: CPU time of the whole system, Linux below it included."
 
     def __init__(self, driver):
@@ -81,7 +87,7 @@ class Host:
 class Counted:
     """Instructions, under QEMU, which emulates them: no times at all."""
     platform, rounds, warm_up_requests = "pc", 3, 500
-    figures = {"cost": "instructions/request", "crossings": "crossings/request"}
+    figures = {"cost": "instructions/request", **COUNTS}
     fragments = ()
     note = pc.COUNT_NOTE
 
@@ -116,8 +122,9 @@ def drive(running, workload, requests):
 
 
 def sample(platform, running, workload, requests):
-    rate, cost, crossed = running.metered(lambda: drive(running, workload, requests))
-    figures = {"rate": rate, "cost": cost / requests, "crossings": sum(crossed.values()) / requests}
+    got = running.metered(lambda: drive(running, workload, requests))
+    figures = {"rate": got.result, "cost": got.cost / requests,
+               **{what: sum(getattr(got, what).values()) / requests for what in system.COUNTED}}
     return {what: figures[what] for what in platform.figures}
 
 
@@ -160,9 +167,9 @@ def median(results, config, name, what):
 
 
 def ratio(results, config, name, what):
-    """The ratio of the medians that the table shows, to monolith; crossings have none."""
+    """The ratio of the medians that the table shows, to monolith; counts have none."""
     base = median(results, BASE, name, what)
-    return median(results, config, name, what) / base if base and what != "crossings" else None
+    return median(results, config, name, what) / base if base and what in WITH_RATIO else None
 
 
 def table(platform, folders, results, khz):
@@ -171,7 +178,7 @@ def table(platform, folders, results, khz):
     clients = max(workload.clients for workload in platform.workloads)
     print(f"\nredis-benchmark -c {clients} over {platform.path}; medians of {rounds} interleaved rounds; "
           f"{platform.heading(khz)}\n")
-    heads = (f"{unit:>22}" + ("" if what == "crossings" else f"{'ratio':>8}")
+    heads = (f"{unit if what == 'cost' else COLUMNS[what][0]:>{COLUMNS[what][1]}}" + (f"{'ratio':>7}" if what in WITH_RATIO else "")
              for what, unit in platform.figures.items())
     print(f"{'configuration':<14}{'domains':>8}  {'workload':<16}" + "".join(heads))
     rows = []
@@ -181,12 +188,14 @@ def table(platform, folders, results, khz):
             for what, unit in platform.figures.items():
                 middle = median(results, config, workload.name, what)
                 of_base = ratio(results, config, workload.name, what)
-                line += f"{middle:>22.2f}" if of_base is None else f"{middle:>22,.0f}{of_base:>8.2f}"
+                _, width, digits = COLUMNS[what]
+                line += f"{middle:>{width},.{digits}f}" + ("" if of_base is None else f"{of_base:>7.2f}")
                 figures = bench_json.summary([sample[what] for sample in results[config, workload.name]])
                 rows.append(bench_json.row(config, folder, platform.path, f"{workload.name} {what}", unit, figures,
                                            of_base, BASE if of_base is not None else None, platform.platform))
             print(line)
-    print(f"\nratio: to {BASE}, the same code in one domain without gates.\n{platform.note}")
+    print(f"\nratio: to {BASE}, the same code in one domain without gates. Per request: crossings; bytes that stubs copied at\n"
+          f"gates; bytes of payload that the code of all domains copied (docs/speed.md).\n{platform.note}")
     return rows
 
 

@@ -60,6 +60,7 @@ def draw(path, results, workloads, figures, domains, load, measured):
     # A row for those with a pipeline and one for those without, for their scales differ by an order of magnitude.
     rows = [[name for name in workloads if "pipeline" not in name], [name for name in workloads if "pipeline" in name]]
     rows = [row for row in rows if row]
+    figures = {what: unit for what, unit in figures.items() if unit in PANELS}
     size = (4 + 3 * len(figures), 3.4 * len(rows) + 1.2)
     figure, axes = plt.subplots(len(rows), len(figures), figsize=size, squeeze=False)
     for row, names in enumerate(rows):

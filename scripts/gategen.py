@@ -18,7 +18,7 @@ from prototypes import Function, GateError, Parameter, devices, lent, scan
 DOMAIN_NUCLEUS, DOMAIN_MONITOR, DOMAIN_FIRST = 0, 1, 2
 # Absolute symbols of the linker script, and what the build writes into every domain.
 LINKER_SYMBOLS = {"public_area", "owner_table", "chunk_class", "arena"}
-DOMAIN_SYMBOLS = {"domain_self", "domain_heap_start", "domain_heap_end"}
+DOMAIN_SYMBOLS = {"domain_self", "domain_heap_start", "domain_heap_end", "domain_copied"}
 TABLE_SYMBOLS = {"domain_table", "domain_count", "edge_table", "edge_count"}
 COMPONENT_TABLES = {"component_table", "component_count", "thread_table", "thread_entry_count", "device_table", "device_count",
                     "probe_table", "symbol_table", "symbol_table_bytes"}

@@ -32,7 +32,7 @@ def address_map(manifest):
     names = ["TEXT_BASE", "DOMAIN_BASE", "PUBLIC_BASE", "OWNER_TABLE_BASE", "HEAPS_BASE", "HEAP_AREA_BYTES", "ARENA_BASE",
              "ARENA_BYTES", "STACK_STRIDE", "DOMAIN_MAX", "PKEY_ARENA", "PKEY_PUBLIC"]
     out = defines("address_map_asm.h", names, manifest)
-    out.update(defines("slots_asm.h", ["SLOTS_BYTES", "SLOT_EDGES_MAX"], manifest))
+    out.update(defines("slots_asm.h", ["SLOTS_BYTES", "SLOT_EDGES_MAX", "SLOT_CALLS", "SLOT_COPIED"], manifest))
     out["PHYSICAL_BASE"] = out["TEXT_BASE"]
     if manifest["platform"] == "pc":
         out.update(defines("layout_asm.h", ["PHYSICAL_BASE"], manifest, ["core/nucleus/pc"]))

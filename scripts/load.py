@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: The Cloister authors
 """load.py - one run of unmodified redis-benchmark against a running system.
 
-redis_benchmark(running, test, pipeline, connections, requests, cpu) -> Run: its figures, and the share of a core that it used.
+redis_benchmark(running, test, pipeline, connections, requests, cpu, value_bytes) -> Run: its figures, and the share of a core that it used.
 It judges nothing; where the system is emulated, only the caller knows that the rate means nothing.
 """
 import collections
@@ -16,10 +16,10 @@ import system
 Run = collections.namedtuple("Run", "rate p50_ms p99_ms busy")
 
 
-def redis_benchmark(running, test, pipeline, connections, requests, cpu=None):
+def redis_benchmark(running, test, pipeline, connections, requests, cpu=None, value_bytes=3):
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     done = running.command(["redis-benchmark", "-h", running.address, "-p", str(running.port), "-t", test, "-c",
-                            str(connections), "-P", str(pipeline), "-n", str(requests), "--csv"], timeout=60, cpu=cpu)
+                            str(connections), "-P", str(pipeline), "-n", str(requests), "-d", str(value_bytes), "--csv"], timeout=60, cpu=cpu)
     seconds, after = time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     busy = (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / seconds
     table = list(csv.reader(done.stdout.splitlines()))

@@ -38,10 +38,13 @@ def sizes(function):
         yield f"    const size_t bytes_{p.name} = wide_{p.name} > {SIZE_MAX_TEXT} ? (size_t){SIZE_MAX_TEXT} + 1 : (size_t)wide_{p.name};"
 
 
-def caller_stub(function, label, borrower):
+def caller_stub(function, label, borrower, counter):
     """Undo runs in reverse through labels, so that a failure half-way gives back exactly what was taken.
 
-    borrower: in the strict mode of the shared heap the callee's domain, to which the pages go; else None."""
+    borrower: in the strict mode of the shared heap the callee's domain, to which the pages go; else None. counter: the
+    lvalue that counts the bytes which this call's stubs copy, the callee's included; None when nothing is counted."""
+    def counted(indent, bytes):
+        return [f'{indent}__asm__("addq %1, %0" : "+m"({counter}) : "r"({bytes}) : "cc");'] if counter else []
     pointers = lent(function)
     lines = [function.declaration(label, "extern int64_t" if function.result_bytes == 8 else f"extern {function.result}") + ";",
              function.declaration(f"{function.name}__stub") + ";",
@@ -71,8 +74,10 @@ def caller_stub(function, label, borrower):
             "        }",
             f"        bounced_{p.name} = 1;"]
         if p.mode != "lend_out":
-            lines += [f"        memcpy(crossing_{p.name}, {p.name}, bytes_{p.name});"]
+            lines += [f"        memcpy(crossing_{p.name}, {p.name}, bytes_{p.name});"] + counted("        ", f"bytes_{p.name}")
         lines += ["    }"]
+        if p.mode == "copy_in":
+            lines += counted("    ", f"bytes_{p.name}")
     undo = f"undo_{len(pointers)}"
     if function.give:
         given = function.parameters[0].name
@@ -91,8 +96,9 @@ def caller_stub(function, label, borrower):
         lines += ["    xheap_pass_accept(gate_result);"]
     for p in pointers:
         if p.mode in ("lend_out", "lend_inout"):
-            lines += [f"    if (bounced_{p.name} && gate_result != -EDOMAINDEAD && gate_result != -ENOSTACK)",
+            lines += [f"    if (bounced_{p.name} && gate_result != -EDOMAINDEAD && gate_result != -ENOSTACK) {{",
                       f"        memcpy((void *)(uintptr_t){p.name}, crossing_{p.name}, bytes_{p.name});"]
+            lines += counted("        ", f"bytes_{p.name}") + ["    }"]
     if pointers or function.give:
         lines += [f"    goto {undo};", f"{undo}:"]
     for number, p in reversed(list(enumerate(pointers))):
@@ -176,9 +182,11 @@ def domain_source(plan, domain):
             '__asm__(".globl domain_heap_start, domain_heap_end\\n"',
             f'        ".set domain_heap_start, {heap:#x}\\n"',
             f'        ".set domain_heap_end, {heap + domain.heap_kib * 1024:#x}");', ""]
-    body += ['// Its two slot pages: written by the nucleus and the gates alone, first in the domain\'s data.',
+    body += ['// Its two slot pages: tokens and anchors, written by the nucleus and the gates alone, and counters; first in its data.',
              f'__asm__(".pushsection .slots.{domain.name}, \\"aw\\", @progbits\\n"',
-             f'        ".balign 4096\\n.globl slot_{domain.name}\\nslot_{domain.name}: .fill {plan.map["SLOTS_BYTES"]:#x}\\n.popsection");', ""]
+             f'        ".balign 4096\\n.globl slot_{domain.name}\\nslot_{domain.name}: .fill {plan.map["SLOTS_BYTES"]:#x}\\n.popsection");',
+             '// What lib/copy.h counts in.',
+             f'__asm__(".globl domain_copied\\n.set domain_copied, slot_{domain.name} + {plan.map["SLOT_COPIED"]:#x}");', ""]
     headers, needed = [], []
 
     def need(function):
@@ -209,7 +217,8 @@ def domain_source(plan, domain):
         if plan.needs_caller_stub(domain, function):
             need(function)
             body += caller_stub(function, f"gate_{domain.name}_{name}",
-                                plan.exports[name][1].domain.id if plan.manifest["strict"] else None)
+                                plan.exports[name][1].domain.id if plan.manifest["strict"] else None,
+                                copy_counter(plan, domain, function))
     for component in domain.components:
         for name in unlocked_uses(plan, component):
             function = plan.exports[name][0]
@@ -219,8 +228,14 @@ def domain_source(plan, domain):
             body += unlocked(function, component, target)
     includes = [STRICT_HEADER] * plan.manifest["strict"] + [f'#include "{header}"' for header in headers]
     gives = ["struct gate_gives { int64_t value; uint64_t count; };", "void *memcpy(void *, const void *, size_t);",
-             "void xheap_pass_publish(void);", ""]
+             "void xheap_pass_publish(void);", f"extern uint64_t slot_{domain.name}[];", ""]
     return HEAD.format(name=domain.name) + "\n".join(includes + [""] + gives + needed + body) + "\n"
+
+
+def copy_counter(plan, domain, function):
+    """The second word of the edge's pair at SLOT_CALLS."""
+    token = next(edge.ctok for edge in plan.edges if edge.caller is domain and edge.function is function)
+    return f"slot_{domain.name}[{plan.map['SLOT_CALLS'] // 8 + 2 * token + 1}]" if plan.manifest["count"] else None
 
 
 def heap_address(plan, domain):

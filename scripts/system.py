@@ -12,6 +12,7 @@ Invariant: whatever happens, the process and its network are gone when the conte
 its id; the kernel kills it when this program dies; network.py sees to the rest).
 It does not need root. Nothing leaves the machine.
 """
+import collections
 import os
 import re
 import signal
@@ -28,6 +29,9 @@ STREAM_FRAGMENT = os.path.join("configs", "stream.config")
 READY = r"\bready$"
 STATUS_REBOOT = 75     # SYSTEM_STATUS_REBOOT of core/include/system.h: start the same image again
 PROMPT = "cloister> "  # of domains/shell; it ends without a newline, so that somebody else's line can follow it
+COUNTED = ("crossings", "bounced", "copied")   # what statistics() has by edge or by domain
+# cost: in cycles of the TSC, Linux below included; the others as in statistics().
+Metered = collections.namedtuple("Metered", ("result", "cost", *COUNTED))
 # What a make above this program would hand down to one below: its own variables and its job server.
 MAKE_VARIABLES = ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "O", "CONFIG", "FRAGMENTS", "PLATFORM",
                   "KCONFIG_CONFIG")
@@ -274,17 +278,19 @@ class System:
         os.kill(self.pid, signal.SIGTERM)
 
     def statistics(self, timeout=10):
-        """{'crossings': {(caller, function): n}, 'heap': {domain: {'owned': bytes, ...}},
-        'sites': {(owner, bytes of each, place): objects}, 'objects.<domain>': n, 'busy_tsc': n, 'tsc_khz': n}, as of now."""
+        """As of now: {'crossings': {(caller, function): n}, 'bounced': {(caller, function): bytes that stubs copied},
+        'copied': {domain: bytes of payload}, 'heap': {domain: {'owned': bytes, ...}},
+        'sites': {(owner, bytes of each, place): objects}, 'objects.<domain>': n, 'busy_tsc': n, 'tsc_khz': n}."""
         start = len(self.console())
         self.request_report()
         _, end = self.wait_for(r"^STAT end$", timeout, start)
-        result = {"crossings": {}, "heap": {}, "sites": {}}
+        result = {**{kind: collections.Counter() for kind in COUNTED}, "heap": {}, "sites": {}}
         for line in self.console()[start:end]:
             words = line.split()
-            if words[:2] == ["STAT", "crossings"] and len(words) == 5:
-                key = (words[2], words[3])
-                result["crossings"][key] = result["crossings"].get(key, 0) + int(words[4])
+            if words[:1] == ["STAT"] and len(words) == 5 and words[1] in COUNTED:
+                result[words[1]][words[2], words[3]] += int(words[4])
+            elif words[:2] == ["STAT", "copied"] and len(words) == 4:
+                result["copied"][words[2]] = int(words[3])
             elif words[:2] == ["STAT", "heap"]:
                 result["heap"][words[2]] = {key: int(value) for key, value in (word.split("=") for word in words[3:])}
             elif words[:2] == ["STAT", "site"]:
@@ -299,13 +305,13 @@ class System:
         return cpu_ns * after["tsc_khz"] / 1e6
 
     def metered(self, work):
-        """(work's result, what it cost the system, {(caller, function): crossings}); reports are not counted."""
+        """What work returned and what the system did meanwhile, a Metered; reports are not counted."""
         before, used = self.statistics(), self.cpu_ns()
         result = work()
         used = self.cpu_ns() - used
         after = self.statistics()
-        crossed = {edge: calls - before["crossings"].get(edge, 0) for edge, calls in after["crossings"].items()}
-        return result, self.cost(before, after, used), crossed
+        more = {kind: {of: count - before[kind].get(of, 0) for of, count in after[kind].items()} for kind in COUNTED}
+        return Metered(result, self.cost(before, after, used), *more.values())
 
     def wait_exit(self, timeout=20):
         """The exit status (negative: the signal that killed it)."""

@@ -6,7 +6,7 @@
 # Invariant: each of these works in a fresh clone; scripts/setup.sh installs what is missing and is quick when nothing is.
 # Everything that they make lands in $(O).
 
-.PHONY: setup run debug iso domains graph demo test bench bench-micro bench-redis bench-boot
+.PHONY: setup run debug iso domains graph demo test bench bench-micro bench-redis bench-copies bench-boot
 
 setup:
 	@scripts/setup.sh $(O)
@@ -65,6 +65,10 @@ bench: setup
 # CONFIG: names of configurations, all when there is none. BENCH_SECONDS: how long to measure over each path.
 bench-redis: setup
 	@$(PYTHON) bench/redis/redis_bench.py $(bench-options) $(CONFIG)
+
+# How often each byte of a value is copied between device and value store.
+bench-copies: setup
+	@$(PYTHON) bench/redis/copies.py $(bench-options) $(CONFIG)
 
 # How soon, and in how little memory, a virtual machine serves; with a Linux guest beside it. Fetches Debian's cloud kernel.
 bench-boot: setup

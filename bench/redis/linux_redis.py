@@ -60,7 +60,7 @@ class LinuxRedis(system.System):
         raise system.Failure(self.report("redis-server does not answer"))
 
     def statistics(self, timeout=10):
-        return {"crossings": {}, "tsc_khz": self.tsc_khz}
+        return {**{kind: {} for kind in system.COUNTED}, "tsc_khz": self.tsc_khz}
 
     def cpu_ns(self):
         """The main thread's: with one client thread it does all the work, its system calls included."""

@@ -46,6 +46,8 @@ RUN_SECONDS = 0.6          # of one sample; never below half a second once the r
 COUNTED_REQUESTS = 3000    # of one sample where instructions are counted, times its pipeline
 WITHIN = 0.03              # of the ratio, either side of it
 CLIENT_BOUND = 0.9
+# unit: what of system.Metered
+COPIES = {"gate_copied_bytes_per_req": "bounced", "payload_copied_bytes_per_req": "copied"}
 EDGE_LEAST = 0.005         # crossings per request: fewer are not printed
 BUDGET_SECONDS = float(os.environ.get("BENCH_SECONDS", 300))
 SPARE = os.cpu_count() > 1
@@ -126,10 +128,12 @@ class ClientPath:
 
     def sample(self, config, row):
         requests = self.requests[config, row]
-        got, cost, crossed = self.servers[config].metered(lambda: self.run(config, row, requests))
+        metered = self.servers[config].metered(lambda: self.run(config, row, requests))
+        got = metered.result
         self.requests[config, row] = self.platform.requests(row, got.rate)
-        edges = {edge: calls / requests for edge, calls in crossed.items()}
-        figures = {self.platform.cost: cost / requests, "crossings_per_req": sum(edges.values())}
+        edges = {edge: calls / requests for edge, calls in metered.crossings.items()}
+        figures = {self.platform.cost: metered.cost / requests, "crossings_per_req": sum(edges.values()),
+                   **{unit: sum(getattr(metered, what).values()) / requests for unit, what in COPIES.items()}}
         if self.platform.has_times:
             figures.update(req_per_s=got.rate, p50_ms=got.p50_ms, p99_ms=got.p99_ms, client_busy=got.busy)
         # Without those that an old redis-benchmark does not print.
@@ -204,6 +208,15 @@ def print_edges(path, crossed):
             print(textwrap.fill(f"{config}: {text}", 116, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False))
 
 
+def print_copies(path, samples):
+    print("\nbytes copied per request, at gates by their stubs and of payload by the code of all domains (make bench-copies: where):")
+    for config in path.servers:
+        if not COPIES.keys() <= samples[config, "get_p1"][0].figures.keys() or config == LINUX:
+            continue
+        middle = {(row, unit): statistics.median(sample.figures[unit] for sample in samples[config, row]) for row in ROWS for unit in COPIES}
+        print(f"  {config}: " + ", ".join(f"{row} {' + '.join(f'{middle[row, unit]:.0f}' for unit in COPIES)}" for row in ROWS))
+
+
 def table(path, samples, folders):
     columns = "{:<16}{:>7}  {:<8}{:>9}  {:<17}{:>11} {:>9}  {:<22}{}"
     platform, cost = path.platform, path.platform.cost
@@ -245,6 +258,7 @@ def table(path, samples, folders):
                 written.append({**line, "edge": f"{caller}>{function}"})
             crossed[config, row] = edges
     print_edges(path, crossed)
+    print_copies(path, samples)
     if path.name != "wire":
         if platform.has_times:
             print(f"* client-bound: its core was more than {CLIENT_BOUND:.0%} busy, so requests/s say nothing "

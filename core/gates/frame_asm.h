@@ -47,7 +47,7 @@
 // Counts the crossing, in the caller's own memory (CONFIG_GATE_COUNT).
 .macro COUNT caller ctok
 .if GATE_COUNT
-    incq SLOT(\caller, CALLS+8*\ctok)
+    incq SLOT(\caller, CALLS+16*\ctok)
 .endif
 .endm
 

@@ -44,7 +44,7 @@ GATE(nucleus) int nucleus_console_write(const char *text, size_t bytes);
 // The platform's monotonic clock, in ns, for calibration; slow. wall != 0: nanoseconds since 1970 instead.
 GATE(nucleus) int64_t nucleus_clock_reference(uint32_t wall);
 
-// Copies the words of slot page at offset of domain (call counters) into out: count u64. For reports.
+// Copies the words at offset of domain's slots (counters) into out: count u64. For reports.
 GATE(nucleus) int nucleus_slots_read(uint32_t domain, uint32_t offset, uint64_t *out, size_t count);
 
 // Copies domain memory, wherever it lies, into out (for reports: the walk of a faulted thread's frames).

@@ -59,6 +59,7 @@ struct system_component {
 struct system_edge {
     char function[SYSTEM_NAME_BYTES];
     uint64_t calls;            // since the start; 0 when nothing counts
+    uint64_t copied_bytes;     // by the stubs of these calls: private memory that was lent, and copy_in
     uint32_t caller, callee;   // domains
     uint32_t kind;             // enum edge_kind (domain.h)
     uint32_t pad;

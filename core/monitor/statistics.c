@@ -2,6 +2,11 @@
 // SPDX-FileCopyrightText: The Cloister authors
 
 // statistics.c - counters as machine lines on the console: STAT name ..., closed by STAT end.
+//
+//   crossings caller function    calls through that gate             bounced caller function    bytes that its stubs copied
+//   copied domain                payload that its code copied        objects.domain, busy_tsc, tsc_khz, switches, threads
+//
+// The first three lie in the domains' own memory: whoever lies there, lies about itself.
 #include "clock.h"
 #include "heap_monitor.h"
 #include "nucleus.h"
@@ -53,9 +58,16 @@ void statistics_report(void) {
     uint64_t start = __builtin_ia32_rdtsc(), busy = start - public_area.idle_tsc - reports_tsc;
     for (uint32_t e = 0; e < edge_count; e++) {
         const struct edge *edge = &edge_table[e];
-        uint64_t calls = 0;
-        if (nucleus_slots_read(edge->caller, SLOT_CALLS + 8u * edge->caller_token, &calls, 1) || !calls) continue;
-        say("STAT crossings %s %s %llu\n", domain_table[edge->caller].name, edge->function, (unsigned long long)calls);
+        uint64_t counts[2];    // slots_asm.h: SLOT_CALLS
+        if (nucleus_slots_read(edge->caller, SLOT_CALLS + 16u * edge->caller_token, counts, 2)) continue;
+        const char *caller = domain_table[edge->caller].name;
+        if (counts[0]) say("STAT crossings %s %s %llu\n", caller, edge->function, (unsigned long long)counts[0]);
+        if (counts[1]) say("STAT bounced %s %s %llu\n", caller, edge->function, (unsigned long long)counts[1]);
+    }
+    for (uint32_t d = DOMAIN_FIRST; d < domain_count; d++) {
+        uint64_t copied;
+        if (!nucleus_slots_read(d, SLOT_COPIED, &copied, 1) && copied)
+            say("STAT copied %s %llu\n", domain_table[d].name, (unsigned long long)copied);
     }
     say("STAT busy_tsc %llu\n", (unsigned long long)busy);
     say("STAT tsc_khz %llu\n", (unsigned long long)public_area.clock.tsc_khz);

@@ -86,7 +86,11 @@ int system_edges(uint32_t first, struct system_edge *out, size_t max) {
     for (int i = 0; i < rows; i++) {
         const struct edge *edge = &edge_table[first + (uint32_t)i];
         struct system_edge row = {.caller = edge->caller, .callee = edge->callee, .kind = edge->kind};
-        if (nucleus_slots_read(edge->caller, SLOT_CALLS + 8u * edge->caller_token, &row.calls, 1)) row.calls = 0;
+        uint64_t counts[2];
+        if (!nucleus_slots_read(edge->caller, SLOT_CALLS + 16u * edge->caller_token, counts, 2)) {
+            row.calls = counts[0];
+            row.copied_bytes = counts[1];
+        }
         name_copy(row.function, edge->function);
         memcpy(&out[i], &row, sizeof row);
     }

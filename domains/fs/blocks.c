@@ -8,6 +8,7 @@
 // The tree grows at the root, when a write needs it, and goes with the last block. buffer may lie in the shared heap,
 // where its owner can change it: each byte is moved once, and nothing is decided by it.
 // Invariant: a block is whole before it is tied in, and nothing leads to it before it is freed.
+#include "copy.h"
 #include "ram.h"
 #include "string.h"
 
@@ -76,14 +77,14 @@ static bool block_write(struct heap *heap, struct ram_contents *contents, uint64
     void **link = link_make(heap, contents, offset / BLOCK_BYTES);
     char *block = link ? *link : NULL;
     if (block) {
-        memcpy(block + inside, buffer, part);
+        copy_data(block + inside, buffer, part);
         return true;
     }
     if (link)
         block = part < BLOCK_BYTES ? heap_zalloc_in(heap, BLOCK_BYTES) : heap_alloc_in(heap, BLOCK_BYTES);
     if (!block)
         return false;
-    memcpy(block + inside, buffer, part);
+    copy_data(block + inside, buffer, part);
     persist_barrier();
     *link = block;
     contents->blocks++;
@@ -132,7 +133,7 @@ size_t contents_read(const struct ram_contents *contents, uint64_t offset, void 
         part = smaller(bytes - done, BLOCK_BYTES - inside);
         const char *block = block_find(contents, (offset + done) / BLOCK_BYTES);
         if (block)
-            memcpy((char *)buffer + done, block + inside, part);
+            copy_data((char *)buffer + done, block + inside, part);
         else
             memset((char *)buffer + done, 0, part);
     }

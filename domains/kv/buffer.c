@@ -4,6 +4,7 @@
 // buffer.c - see buffer.h.
 #include "alloc.h"
 #include "buffer.h"
+#include "copy.h"
 #include "string.h"
 
 #define BUFFER_MIN 512
@@ -15,6 +16,7 @@ bool buffer_append(struct buffer *buffer, const void *data, size_t bytes, size_t
     if (!bytes)
         return true;
     if (buffer->room - buffer->end < bytes && buffer->start) { // first use the room that was consumed
+        copy_count(waiting);
         memmove(buffer->bytes, buffer_first(buffer), waiting);
         buffer->start = 0;
         buffer->end = waiting;
@@ -25,10 +27,11 @@ bool buffer_append(struct buffer *buffer, const void *data, size_t bytes, size_t
         char *more = heap_realloc(buffer->bytes, room);
         if (!more && !(more = heap_realloc(buffer->bytes, room = wanted)))
             return false;
+        copy_count(more == buffer->bytes ? 0 : waiting);
         buffer->bytes = more;
         buffer->room = room;
     }
-    memcpy(buffer->bytes + buffer->end, data, bytes);
+    copy_data(buffer->bytes + buffer->end, data, bytes);
     buffer->end += bytes;
     return true;
 }

@@ -7,6 +7,7 @@
 // it reads once, straight into the store.
 #include "command.h"
 #include "commands.h"
+#include "copy.h"
 #include "format.h"
 #include "string.h"
 
@@ -112,12 +113,12 @@ static void run(struct request *request, const struct command *command) {
     const struct resp_parser *parser = request->parser;
     if (!request->is_private) {
         if (parser->position <= sizeof(small)) {
-            memcpy(small, request->input, parser->position);
+            copy_data(small, request->input, parser->position);
             request->input = small;
         } else if (command->flags & COMMAND_DIRECT && request->count == 3) {
             request->is_shared = true;
         } else if ((copy = heap_alloc(parser->position))) {
-            memcpy(copy, request->input, parser->position);
+            copy_data(copy, request->input, parser->position);
             request->input = copy;
         } else {
             reply_memory(request->reply);

@@ -5,7 +5,7 @@
 #include "alloc.h"
 #include "command.h"
 #include "connection.h"
-#include "private_copy.h"
+#include "copy.h"
 
 #define TABLE_MIN 64
 #define PRIVATE_BYTES 4096 // input up to here is copied at once, so that its requests need no copies of their own
@@ -129,7 +129,7 @@ size_t connection_input(struct connection_table *table, struct connection *conne
     } else if (bytes) {
         bool is_private = bytes <= PRIVATE_BYTES;
         if (is_private) {
-            private_copy(private_input, input, bytes);
+            copy_data(private_input, input, bytes);
             input = private_input;
         }
         size_t consumed = execute(table, connection, input, bytes, is_private, &reply);

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The Cloister authors
 
 // deque.c - see deque.h.
+#include "copy.h"
 #include "deque.h"
 #include "string.h"
 
@@ -42,7 +43,7 @@ struct deque_item *deque_push(struct deque *deque, bool at_head, const char *dat
         return NULL;
     item->length = (uint32_t)bytes;
     if (data)
-        memcpy(item->bytes, data, bytes);
+        copy_data(item->bytes, data, bytes);
     struct deque_chunk *chunk = at_head ? deque->head : deque->tail;
     if (!chunk || (at_head ? chunk->first == 0 : chunk->end == DEQUE_CHUNK))
         chunk = chunk_open(deque, at_head);

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The Cloister authors
 
 // dict.c - see dict.h.
+#include "copy.h"
 #include "dict.h"
 #include "siphash.h"
 #include "string.h"
@@ -114,7 +115,7 @@ struct dict_slot dict_find(struct dict *dict, const char *key, size_t key_bytes)
 static void fill(struct dict_entry *entry, const char *value, size_t value_bytes) {
     entry->value_bytes = (uint32_t)value_bytes;
     if (value)
-        memcpy(entry->bytes + entry->key_bytes, value, value_bytes);
+        copy_data(entry->bytes + entry->key_bytes, value, value_bytes);
 }
 
 bool dict_rewrite(struct dict_entry *entry, const char *value, size_t value_bytes) {

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The Cloister authors
 
 // reply.c - see reply.h.
+#include "copy.h"
 #include "number.h"
 #include "real.h"
 #include "reply.h"
@@ -11,7 +12,7 @@ void reply_bytes(struct reply *reply, const void *data, size_t bytes) {
     if (reply->failed)
         return;
     if (buffer_bytes(reply->waiting) == 0 && bytes <= reply->direct_room - reply->direct_used) {
-        memcpy(reply->direct + reply->direct_used, data, bytes);
+        copy_data(reply->direct + reply->direct_used, data, bytes);
         reply->direct_used += bytes;
         return;
     }
@@ -41,7 +42,7 @@ void reply_bulk(struct reply *reply, const void *data, size_t bytes) {
     bool fits = room >= LINE_MAX + 2 && bytes <= room - LINE_MAX - 2;
     if (fits && !buffer_bytes(reply->waiting) && !reply->failed) {
         char *start = reply->direct + reply->direct_used, *out = put_number(start, '$', bytes, false);
-        memcpy(out, data, bytes);
+        copy_data(out, data, bytes);
         out += bytes;
         out[0] = '\r';
         out[1] = '\n';

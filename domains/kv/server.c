@@ -11,6 +11,7 @@
 #include "boot.h"
 #include "clock.h"
 #include "connection.h"
+#include "copy.h"
 #include "kv.h"
 #include "log.h"
 #include "persistence.h"
@@ -95,7 +96,7 @@ static bool gather_ready(void) {
             more = true;
         } else if (waiting) {
             size_t bytes = waiting < room ? waiting : room;
-            memcpy(replies + replies_used, buffer_first(&connection->output), bytes);
+            copy_data(replies + replies_used, buffer_first(&connection->output), bytes);
             gather(connection->socket, bytes)->from_output = true;
             connection->round = round_number;
             more |= bytes < waiting || connection->stalled || connection->closing;

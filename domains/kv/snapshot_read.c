@@ -6,7 +6,7 @@
 // Every byte is copied once from the shared-heap object into which fs reads, and then checked in private memory. Lengths
 // are believed only as far as the file still is long, so that a damaged one costs no memory.
 #include "checksum.h"
-#include "private_copy.h"
+#include "copy.h"
 #include "real.h"
 #include "record.h"
 #include "stream.h"
@@ -58,7 +58,7 @@ static bool take(struct reader *reader, void *to, size_t bytes) {
             return false;
         part = reader->filled - reader->used;
         part = part < bytes ? part : bytes;
-        private_copy(out, reader->buffer + reader->used, part);
+        copy_data(out, reader->buffer + reader->used, part);
         reader->checksum = checksum_add(reader->checksum, out, part);
         reader->used += part;
     }

@@ -6,6 +6,7 @@
 // Records are gathered in one shared-heap object of FS_IO_MAX bytes, which fs takes without a copy in between. Everybody can
 // write there: the checksum is that of the private bytes, so that a change on the way is found when the file is read.
 #include "checksum.h"
+#include "copy.h"
 #include "record.h"
 #include "string.h"
 #include "walk.h"
@@ -38,7 +39,7 @@ static void put(struct writer *writer, const void *data, size_t bytes) {
     writer->checksum = checksum_add(writer->checksum, data, bytes);
     while (bytes && !writer->error) {
         size_t room = FS_IO_MAX - writer->used, part = bytes < room ? bytes : room;
-        memcpy(writer->buffer + writer->used, from, part);
+        copy_data(writer->buffer + writer->used, from, part);
         writer->used += part;
         from += part;
         bytes -= part;

@@ -5,6 +5,7 @@
 //
 // Entries leave at the head only (MAXLEN); "~" trims exactly. Consumer groups are not there.
 #include "commands.h"
+#include "copy.h"
 #include "format.h"
 #include "stream.h"
 #include "string.h"
@@ -143,7 +144,7 @@ static bool append(const struct request *request, struct stream *stream, const s
         struct span span = request_argument(request, xadd->id_index + 1 + i);
         uint32_t length = (uint32_t)span.length;
         memcpy(out, &length, sizeof(length));
-        memcpy(out + sizeof(length), span.bytes, length);
+        copy_data(out + sizeof(length), span.bytes, length);
         out += sizeof(length) + length;
     }
     stream->last_ms = xadd->id.ms;

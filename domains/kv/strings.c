@@ -3,6 +3,7 @@
 
 // strings.c - the commands of strings. Source: Redis 7.0, t_string.c.
 #include "commands.h"
+#include "copy.h"
 #include "format.h"
 #include "string.h"
 
@@ -117,7 +118,7 @@ void command_set(struct request *request) {
         return;
     }
     if (old)
-        memcpy(old, dict_value(entry), old_bytes);
+        copy_data(old, dict_value(entry), old_bytes);
     if (!refused && store_put(request->store, key.bytes, key.length, value.bytes, value.length, flags & SET_KEEPTTL) < 0) {
         reply_memory(request->reply);
     } else {
@@ -178,7 +179,7 @@ void command_getset(struct request *request) {
         return;
     }
     if (entry)
-        memcpy(old, dict_value(entry), bytes);
+        copy_data(old, dict_value(entry), bytes);
     if (put(request, 1, 2, false)) {
         if (entry)
             reply_bulk(request->reply, old, bytes);
@@ -235,7 +236,7 @@ void command_append(struct request *request) {
         size_t room = total + total / 4;
         char *joined = heap_alloc(old);
         if (joined && entry)
-            memcpy(joined, dict_value(entry), old);
+            copy_data(joined, dict_value(entry), old);
         if (!joined || store_put(request->store, key.bytes, key.length, NULL, room, true) < 0) {
             heap_free(joined);
             reply_memory(request->reply);
@@ -243,13 +244,13 @@ void command_append(struct request *request) {
         }
         entry = store_find(request->store, key.bytes, key.length);
         if (entry) {
-            memcpy(dict_value(entry), joined, old);
+            copy_data(dict_value(entry), joined, old);
             entry->value_bytes = (uint32_t)total;
         }
         heap_free(joined);
     }
     if (entry)
-        memcpy(dict_value(entry) + old, more.bytes, more.length);
+        copy_data(dict_value(entry) + old, more.bytes, more.length);
     reply_integer(request->reply, (int64_t)total);
 }
 

@@ -6,6 +6,7 @@
 // A received datagram stays in the object of its frame. What a peer could try: a length in the UDP header that is not
 // the frame's, or is beyond NET_DATAGRAM_MAX (too long: dropped; shorter: the rest is cut off), and more datagrams than
 // the application fetches (dropped and counted).
+#include "copy.h"
 #include "datagram.h"
 #include "public.h"
 #include "string.h"
@@ -79,7 +80,7 @@ int datagram_send(struct socket *socket, const struct net_send *send, const void
     struct pbuf *pbuf = pbuf_alloc(PBUF_TRANSPORT, (u16_t)send->bytes, PBUF_RAM);
     if (pbuf == NULL)
         return -ENOMEM;
-    memcpy(pbuf->payload, data, send->bytes);
+    copy_data(pbuf->payload, data, send->bytes);
     const err_t error = udp_sendto(socket->udp, pbuf, &address, send->port);
     (void)pbuf_free(pbuf);
     switch (error) {

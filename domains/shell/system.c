@@ -90,9 +90,9 @@ void command_gates(void) {
         return;
     }
     domains_load();
-    uint64_t total = 0;
+    uint64_t total = 0, copied = 0;
     uint32_t called = 0, all = 0;
-    out_line("%-15s %-15s %-26s %-5s %14s", "caller", "callee", "function", "gate", "calls");
+    out_line("%-12s %-12s %-22s %-5s %11s %12s", "caller", "callee", "function", "gate", "calls", "bytes copied");
     for (uint32_t count = SYSTEM_BATCH_MAX; count == SYSTEM_BATCH_MAX; all += count) {
         count = rows(system_edges(all, edges, SYSTEM_BATCH_MAX), SYSTEM_BATCH_MAX);
         for (uint32_t i = 0; i < count; i++) {
@@ -101,11 +101,13 @@ void command_gates(void) {
                 continue;
             called++;
             total += edge->calls;
-            out_line("%-15.15s %-15.15s %-26.26s %-5s %14lu", domain_name(edge->caller), domain_name(edge->callee),
-                     out_name(edges[i].function, sizeof(edges[i].function)), kind_name(edge->kind), edge->calls);
+            copied += edge->copied_bytes;
+            out_line("%-12.12s %-12.12s %-22.22s %-5s %11lu %12lu", domain_name(edge->caller), domain_name(edge->callee),
+                     out_name(edges[i].function, sizeof(edges[i].function)), kind_name(edge->kind), edge->calls,
+                     edge->copied_bytes);
         }
     }
-    out_line("%lu calls; gates called: %u, never called: %u", total, called, all - called);
+    out_line("%lu calls, %lu bytes copied; gates called: %u, never called: %u", total, copied, called, all - called);
 }
 
 // ---- the system ----

@@ -13,6 +13,7 @@
 // has lost its place. It offloads nothing, and it does not connect again.
 #include "stream.h"
 #include <stdbool.h>
+#include "copy.h"
 #include "device.h"
 #include "netdev.h"
 #include "private_copy.h"
@@ -120,11 +121,12 @@ int netdev_receive(struct netdev_frame *frames, size_t max) {
             (void)!event_signal((uint32_t)event); // a frame is left, of which the device does not tell again
             break;
         }
-        memcpy(object, rx + done + LENGTH_BYTES, bytes);
+        copy_data(object, rx + done + LENGTH_BYTES, bytes);
         done += LENGTH_BYTES + bytes;
         frames[count++] = (struct netdev_frame){ .object = (uint32_t)index, .bytes = bytes };
     }
     rx_bytes -= done;
+    copy_count(rx_bytes);
     memmove(rx, rx + done, rx_bytes);
     return count;
 }
@@ -144,7 +146,7 @@ int netdev_transmit(void *data, size_t bytes, const struct netdev_frame *frames,
     for (size_t i = 0; i < count; i++) {
         const uint32_t length = __builtin_bswap32(frame[i].bytes);
         memcpy(tx + tx_bytes, &length, LENGTH_BYTES);
-        memcpy(tx + tx_bytes + LENGTH_BYTES, (const uint8_t *)data + frame[i].offset, frame[i].bytes);
+        copy_data(tx + tx_bytes + LENGTH_BYTES, (const uint8_t *)data + frame[i].offset, frame[i].bytes);
         tx_bytes += LENGTH_BYTES + frame[i].bytes;
     }
     if (!flush())

@@ -15,6 +15,7 @@
 // frames that were read, but not yet passed on. What a hostile caller could try: ranges beyond its object, changing
 // descriptors while they are read (they are copied once). What a hostile device could try: lengths beyond the buffer.
 #include <stdbool.h>
+#include "copy.h"
 #include "device.h"
 #include "netdev.h"
 #include "private_copy.h"
@@ -102,7 +103,7 @@ static bool pass_frame(uint32_t i, struct netdev_frame *out) {
         object = xheap_alloc(bytes);
         if (object == NULL)
             return false;
-        memcpy(object, scratch[i], bytes);
+        copy_data(object, scratch[i], bytes);
     }
     const int index = xheap_pass(object);
     if (index < 0 && object != scratch[i])

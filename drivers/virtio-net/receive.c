@@ -12,6 +12,7 @@
 // Invariant: each buffer is either the device's or, inside receive_frames(), on its way back to it.
 // What a hostile device could try: identifiers and lengths out of range, frames of more buffers than it used. Each
 // costs that frame.
+#include "copy.h"
 #include "device.h"
 #include "receive.h"
 #include "string.h"
@@ -63,7 +64,7 @@ static bool pass(const struct part *parts, uint32_t count, uint32_t bytes, uint3
         return false;
     uint32_t at = 0, skipped = sizeof(struct virtio_net_header);
     for (uint32_t i = 0; i < count; i++) {
-        memcpy(object + at, buffer_of(parts[i].id) + skipped, parts[i].bytes - skipped);
+        copy_data(object + at, buffer_of(parts[i].id) + skipped, parts[i].bytes - skipped);
         at += parts[i].bytes - skipped;
         skipped = 0;
     }

@@ -123,7 +123,7 @@ class Gates(Command):
         rows = [("id", "caller", "callee", "function", "kind", "calls", "text")]
         for number, edge in enumerate(table("edge_table", "edge_count")):
             caller = int(edge["caller"])
-            calls = word(int(domains()[caller]["slots"]) + SLOT_CALLS + 8 * int(edge["caller_token"])) if int(edge["kind"]) else 0
+            calls = word(int(domains()[caller]["slots"]) + SLOT_CALLS + 16 * int(edge["caller_token"])) if int(edge["kind"]) else 0
             row = (str(number), names[caller], names[int(edge["callee"])], edge["function"].string(),
                    KINDS[int(edge["kind"])], str(calls), f"{int(edge['start']):#x}")
             if not argument or argument in row or argument in row[3]:

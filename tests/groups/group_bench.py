@@ -142,7 +142,9 @@ def counting_demo():
         written = demo.table(platform, folders, results, khz)
     equal("the rate of an emulated TSC", khz, None)
     shows_no_speed(text.getvalue().split("\nredis-benchmark", 1)[1])
-    equal("units", {row["unit"] for row in written}, {"instructions/request", "crossings/request"})
+    equal("units", {row["unit"] for row in written}, {"instructions/request", *demo.COUNTS.values()})
+    for config in folders:
+        equal(f"{config}: bytes copied at gates", demo.median(results, config, platform.workloads[0].name, "bounced"), 0)
     path = os.path.join(common.TEST_OUT, "demo-counts.json")
     bench_json.write(path, written, khz, platform.kind, platform.about)
     with open(path, encoding="utf-8") as file:
@@ -173,9 +175,9 @@ def sleep_is_no_work():
     with demo.Counted(system.driver()[0]).start(elf) as running:
         running.wait_ready(60)
         running.wait_for(r"^kv: .*ready$", 60)
-        slept = running.metered(lambda: time.sleep(IDLE_SECONDS))[1]
+        slept = running.metered(lambda: time.sleep(IDLE_SECONDS)).cost
         running.redis("PING")
-        pinged = running.metered(lambda: running.redis("PING"))[1]
+        pinged = running.metered(lambda: running.redis("PING")).cost
         equal("exit status", running.stop(), 0)
     # Asleep, a nanosecond of the machine's time is a tick.
     check(0 < slept < IDLE_SECONDS * 1e9 / 100, f"{slept} instructions in {IDLE_SECONDS} s of sleep")
@@ -201,7 +203,7 @@ def kvm_cycles():
         running.wait_ready(60)
         running.wait_for(r"^kv: .*ready$", 60)
         start = time.monotonic()
-        reply, cycles, _ = running.metered(lambda: running.redis("PING"))
+        reply, cycles, *_ = running.metered(lambda: running.redis("PING"))
         most = (time.monotonic() - start) * running.statistics()["tsc_khz"] * 1000
     equal("PING", reply, "PONG")
     check(0 < cycles < most, f"{cycles} cycles of {most:.0f}")

@@ -7,11 +7,15 @@ that the one before it left the server healthy.
 """
 import os
 import shutil
+import sys
 
 import common
 import ktap
 import system
-from common import equal
+from common import check, equal
+
+sys.path.insert(0, os.path.join(common.ROOT, "bench", "redis"))
+import copies
 
 RAW_CLIENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "raw_client.py")
 CLOSED = b"<closed>"
@@ -143,6 +147,22 @@ def run_benchmark(running, pipeline):
         raise system.Failure(running.report(f"redis-benchmark: status {done.returncode}, missing {problems}, said {noise}"))
 
 
+# Of each byte of a value, by the code of all domains together (docs/speed.md says which), and some for headers.
+COPIES_MOST = {("set", "64 KiB"): 2.1, ("get", "64 KiB"): 4.1, ("set", "512 KiB"): 2.1, ("get", "512 KiB"): 4.1}
+NETDEV_INFO_BYTES = 16   # struct netdev_info, which net lends from its private memory, once
+
+
+def run_copies(running, config):
+    """Nothing that crosses on the way of a request lies in private memory, and a counter would tell."""
+    if config != "monolith":
+        equal("bytes bounced for netdev_info", running.statistics()["bounced"]["net", "netdev_info"], NETDEV_INFO_BYTES)
+    for size in copies.SIZES:
+        for test in ("set", "get"):
+            copied, _ = copies.sample(running, test, size)
+            equal(f"{test} {size}: bytes bounced at gates", copied[copies.GATES], 0)
+            check(1 <= copied[copies.TOTAL] <= COPIES_MOST.get((test, size), 4), f"{test} {size}: copies of each byte: {copied}")
+
+
 # (name, arguments of redis-cli after -h and -p, what it prints somewhere): its own tools.
 TOOLS = [
     ("--bigkeys", ["--bigkeys"], ["Sampled 2 keys in the keyspace!", "Biggest   list found ", '"big"', " has 3 items"]),
@@ -199,6 +219,7 @@ def cases():
         for name, steps in CLI:
             yield case("redis-cli " + name, run_cli, steps)
         yield case("what redis-cli can do by itself", run_tools)
+        yield case("copies of each byte of a value", run_copies, config)
         yield case("nc inline", run_nc) if shutil.which("nc") else ktap.Case(f"{config}: nc inline", skip="nc is not installed")
         for pipeline in (1, 16):
             yield case(f"redis-benchmark default set, pipeline {pipeline}", run_benchmark, pipeline)

@@ -141,15 +141,15 @@ def threads_as_audited(console):
 
 
 def gate_rows(console):
-    """{(caller, callee, function): (kind, calls)}"""
+    """{(caller, callee, function): (kind, calls, bytes copied)}"""
     header, *lines, last = console.ask("gates")
-    equal("header", header.split(), ["caller", "callee", "function", "gate", "calls"])
+    equal("header", header.split(), ["caller", "callee", "function", "gate", "calls", "bytes", "copied"])
     rows = {}
     for line in lines:
-        caller, callee, function, kind, calls = columns(line, 15, 15, 26, 5)
+        caller, callee, function, kind, calls, copied = columns(line, 12, 12, 22, 5, 11)
         check(len(line) <= 80, f"wider than 80 columns: {line}")
         check((caller, callee, function) not in rows, f"twice: {line}")
-        rows[caller, callee, function] = (kind, int(calls))
+        rows[caller, callee, function] = (kind, int(calls), int(copied))
     return rows, last
 
 
@@ -159,12 +159,12 @@ def gates_count(console):
         return
     audited = {(edge["caller"], edge["callee"], edge["function"]): edge["kind"] for edge in audit.load(console.folder)["edges"]}
     before, last = gate_rows(console)
-    found = re.fullmatch(r"(\d+) calls; gates called: (\d+), never called: (\d+)", last)
+    found = re.fullmatch(r"(\d+) calls, (\d+) bytes copied; gates called: (\d+), never called: (\d+)", last)
     check(found, f"the last line is '{last}'")
-    equal("calls, gates and others", list(map(int, found.groups())),
-          [sum(calls for _, calls in before.values()), len(before), len(audited) - len(before)])
-    check(min(calls for _, calls in before.values()) > 0, f"gates that were never called are shown: {before}")
-    for edge, (kind, _) in before.items():
+    equal("calls, bytes, gates and others", list(map(int, found.groups())),
+          [*(sum(row[column] for row in before.values()) for column in (1, 2)), len(before), len(audited) - len(before)])
+    check(min(calls for _, calls, _ in before.values()) > 0, f"gates that were never called are shown: {before}")
+    for edge, (kind, *_) in before.items():
         check(edge in audited, f"audit.json has no edge {edge}")
         equal(f"kind of {edge}", kind, "full" if audited[edge] == "nucleus" else audited[edge])
     for turn in range(10):
@@ -175,10 +175,11 @@ def gates_count(console):
         check(grown >= 10, f"ten redis-cli later, {edge} has {grown} calls more")
     equal("calls of an init", after["monitor", "kv", "kv_init"][1], 1)
     # The statistics on SIGUSR1 are counted by other code; what only the boot calls has not moved in between.
-    counted = console.running.statistics()["crossings"]
-    for edge, (_, calls) in after.items():
+    counted = console.running.statistics()
+    for edge, (_, calls, copied) in after.items():
         if edge[2].endswith("_init") or edge[2] in ("net_listen", "netdev_info"):
-            equal(f"{edge} by SIGUSR1", counted[edge[0], edge[2]], calls)
+            equal(f"{edge} by SIGUSR1", counted["crossings"][edge[0], edge[2]], calls)
+            equal(f"bytes of {edge} by SIGUSR1", counted["bounced"].get((edge[0], edge[2]), 0), copied)
 
 
 HEAP_COLUMNS = ("owned", "cached", "lent", "given", "charged", "most", "quota")

@@ -9,6 +9,7 @@
 #include "fake.h"
 
 struct public fake_public;
+uint64_t domain_copied; // lib/copy.h
 extern const volatile struct public public_area __attribute__((alias("fake_public")));
 
 // The monitor's, for alloc.c: the tests have one thread, so nobody ever waits.

@@ -134,7 +134,8 @@ static void small_system(void) {
         components[i] = (struct system_component){.domain = 2, .event = 2 + i};
         snprintf(components[i].name, sizeof(components[i].name), "component%u", i);
     }
-    edges[0] = (struct system_edge){.function = "some_function", .caller = 1, .callee = 2, .kind = EDGE_GIVES, .calls = 1234567890123};
+    edges[0] = (struct system_edge){.function = "some_function", .caller = 1, .callee = 2, .kind = EDGE_GIVES, .calls = 12345678901,
+                                    .copied_bytes = 123456789012};
     edges[1] = (struct system_edge){.function = "never", .caller = 2, .callee = 1, .kind = EDGE_FULL};
     threads[0] = (struct system_thread){.name = "boot", .component = UINT32_MAX, .state = THREAD_ENDED, .event = SYSTEM_NO_EVENT,
                                         .deadline_ns = DEADLINE_NEVER};
@@ -216,9 +217,9 @@ static void tables(void **state) {
                         "                                                     component8 component9\n"
                         "                                                     component10 component11\n");
     assert_string_equal(says("gates"),
-                        "caller          callee          function                   gate           calls\n"
-                        "monitor         a_rather_long_n some_function              gives  1234567890123\n"
-                        "1234567890123 calls; gates called: 1, never called: 1\n");
+                        "caller       callee       function               gate        calls bytes copied\n"
+                        "monitor      a_rather_lon some_function          gives 12345678901 123456789012\n"
+                        "12345678901 calls, 123456789012 bytes copied; gates called: 1, never called: 1\n");
     about.counts_calls = 0;
     assert_string_equal(says("gates"), "this image does not count calls through its gates (CONFIG_GATE_COUNT)\n");
     about.has_keys = 0;

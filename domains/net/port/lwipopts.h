@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 #include "alloc.h"
+#include "copy.h"
 
 #define NO_SYS 1
 #define SYS_LIGHTWEIGHT_PROT 0 // the component lock is the only one
@@ -48,6 +49,8 @@ void *net_calloc(size_t count, size_t bytes); // net.c
 #define calloc net_calloc
 #define MEMP_MEM_MALLOC 1
 #define MEM_ALIGNMENT 8
+// Where lwIP copies what a segment carries; headers and addresses are SMEMCPY's.
+#define MEMCPY(to, from, bytes) copy_data(to, from, bytes)
 #define LWIP_SUPPORT_CUSTOM_PBUF 1
 #define LWIP_STATS 0
 
