@@ -81,16 +81,26 @@ static inline uint32_t generation_of(const struct view *view) {
     return view->root == view->granule ? generation : generation + owner_table[view->root].generation;
 }
 
-// Takes the object that starts at address out of use, as if to free it. False when that cannot be, with nothing changed:
-// client_refusal() says why. Interior granules have an entry of 0, so the entry alone tells that an object starts here.
+// By the byte alone: a load of the whole entry would wait for the byte that a gate has just written (core/gates/give.S).
+static inline uint8_t owner_byte(uint64_t granule) { return ((const volatile uint8_t *)&owner_table[granule])[sizeof *owner_table - 1]; }
+
+// Takes the own object that starts at address out of use. False when there is none in use, with nothing changed. Whether it
+// is lent is still to be asked. Interior granules have an entry of 0, so the entry alone tells that an object starts here.
+static inline bool own_use_end(const void *address) {
+    // Rotated, an offset that is no multiple of a granule becomes too large: one comparison refuses it and foreign addresses.
+    uint64_t offset = (uintptr_t)address - ARENA_BASE, granule = offset >> 8 | offset << 56;
+    _Static_assert(XHEAP_GRANULE_BYTES == 1 << 8, "the rotation");
+    if (__builtin_expect(granule >= XHEAP_GRANULES, 0)) return false;
+    if (__builtin_expect(owner_byte(granule) != domain_self, 0)) return false;
+    return __builtin_expect(use_end((uint32_t)granule), 1);
+}
+
+// The same, as if to free it. False when that cannot be, with nothing changed: client_refusal() says why.
 static inline bool part_with(const void *address) {
-    uint64_t offset = (uintptr_t)address - ARENA_BASE, granule = offset / XHEAP_GRANULE_BYTES;
-    if (__builtin_expect(offset >= ARENA_BYTES || offset % XHEAP_GRANULE_BYTES, 0)) return false;
-    if (__builtin_expect(xheap_entry_owner(owner_table[granule].owner_link) != domain_self, 0)) return false;
-    if (__builtin_expect(!use_end((uint32_t)granule), 0)) return false;
+    if (!own_use_end(address)) return false;
     client_order();
-    if (__builtin_expect(!is_lent((uint32_t)granule), 1)) return true;
-    use_begin((uint32_t)granule);
+    if (__builtin_expect(!is_lent(granule_of(address)), 1)) return true;
+    use_begin(granule_of(address));
     return false;
 }
 int client_refusal(uint32_t operation, const void *address);

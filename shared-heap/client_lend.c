@@ -31,6 +31,20 @@ int xheap_check(const void *address, size_t bytes) {
     return client_misuse(XHEAP_BORROW, -EFAULT, address, bytes);
 }
 
+__attribute__((noinline)) static int lend_refused(const void *address, size_t bytes) {
+    xheap_lend_end();
+    return client_misuse(XHEAP_LEND, -EFAULT, address, bytes);
+}
+
+// A child could have left its root before this was recorded.
+__attribute__((noinline)) static int lend_child(const void *address, size_t bytes, uint32_t root) {
+    return view_of(address).root == root ? 0 : lend_refused(address, bytes);
+}
+
+__attribute__((noinline)) static void lends_first(uint32_t thread) {
+    __atomic_fetch_or(&client_lenders, 1ull << thread, __ATOMIC_SEQ_CST);
+}
+
 int xheap_lend_begin(const void *address, size_t bytes) {
     struct view view = view_of(address);
     if (__builtin_expect(bytes > view.room || !view.owner, 0))
@@ -39,17 +53,13 @@ int xheap_lend_begin(const void *address, size_t bytes) {
     struct lends *mine = &domain_lends[thread];
     uint32_t count = mine->count;
     if (count == LENDS_MAX) return -EBUSY;
-    if (!(client_lenders >> thread & 1)) __atomic_fetch_or(&client_lenders, 1ull << thread, __ATOMIC_SEQ_CST);
+    if (__builtin_expect(!(client_lenders >> thread & 1), 0)) lends_first(thread);
     mine->granule[count] = view.owner == domain_self ? view.root : LENDS_NOTHING;
     mine->count = count + 1;
     lent_more();
     client_order();
-    // A child could have left its root before this was recorded.
-    if ((view.owner != domain_self || is_used(view.root)) &&
-        (view.root == view.granule || view_of(address).root == view.root))
-        return 0;
-    xheap_lend_end();
-    return client_misuse(XHEAP_LEND, -EFAULT, address, bytes);
+    if (__builtin_expect(view.owner == domain_self && !is_used(view.root), 0)) return lend_refused(address, bytes);
+    return __builtin_expect(view.root == view.granule, 1) ? 0 : lend_child(address, bytes, view.root);
 }
 
 void xheap_lend_end(void) {

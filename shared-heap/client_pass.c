@@ -42,6 +42,16 @@ static void close_level(struct pass *pass) {
 
 static uint32_t level_count(const struct pass *pass) { return pass->depth <= NESTING_MAX ? pass->count - pass->base : 0; }
 
+// Something is lent, or what came behind these is refused: the first of them says why. All are in use again unless the result is 0.
+__attribute__((noinline)) static int pass_carefully(void *const *passed, size_t count, bool is_refused, const void *refused) {
+    int error = 0;
+    for (size_t i = 0; i < count && !error; i++)
+        if (is_lent(granule_of(passed[i]))) error = client_misuse(XHEAP_PASS, -EBUSY, passed[i], 0);
+    if (is_refused && !error) error = client_refusal(XHEAP_PASS, refused);
+    while (error && count-- > 0) use_begin(granule_of(passed[count]));
+    return error;
+}
+
 int xheap_pass_all(void *const *objects, size_t count) {
     struct pass *pass = mine();
     if (!count) return -EINVAL;
@@ -49,15 +59,16 @@ int xheap_pass_all(void *const *objects, size_t count) {
         pass->count + count > PASSED_MAX)
         return -E2BIG;
     uint32_t first = pass->count;
-    for (size_t i = 0; i < count; i++) {
-        void *object = *(void *const volatile *)&objects[i]; // read once: the array could lie in the heap
-        if (__builtin_expect(!part_with(object), 0)) {
-            int error = client_refusal(XHEAP_PASS, object);
-            while (i-- > 0) use_begin(granule_of(pass->passed[first + i]));
-            return error;
-        }
-        pass->passed[first + i] = object;
+    void **passed = pass->passed + first;
+    size_t done = 0;
+    for (; done < count; done++) {
+        void *object = *(void *const volatile *)&objects[done]; // read once: the array could lie in the heap
+        if (__builtin_expect(!own_use_end(object), 0)) return pass_carefully(passed, done, true, object);
+        passed[done] = object;
     }
+    client_order();
+    int error = __builtin_expect(client_lent != 0, 0) ? pass_carefully(passed, count, false, NULL) : 0;
+    if (error) return error;
     pass->count = first + (uint32_t)count;
     return (int)(first - pass->base);
 }
@@ -68,7 +79,7 @@ uint64_t xheap_pass_export(void) {
     struct pass *pass = mine();
     struct give_list *list = &domain_gives[thread_self()];
     uint32_t count = level_count(pass);
-    for (uint32_t i = 0; i < count; i++) list->object[i] = (uint64_t)pass->passed[pass->base + i];
+    memcpy(list->object, pass->passed + pass->base, count * sizeof *list->object);
     close_level(pass);
     return count;
 }
@@ -85,17 +96,20 @@ void xheap_pass_accept(int64_t result) {
     struct pass *pass = mine();
     const volatile struct give_list *given = &public_area.given[thread_self()];
     uint32_t count = given->count;
-    pass->taken_count = result != -EDOMAINDEAD && count <= GIVE_MAX ? count : 0;
-    for (uint32_t i = 0; i < pass->taken_count; i++) {
-        pass->taken[i] = (void *)given->object[i];
-        if (pass->taken[i]) use_begin(granule_of(pass->taken[i]));
+    const volatile uint64_t *from = given->object;
+    if (result == -EDOMAINDEAD || count > GIVE_MAX) count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        void *object = (void *)from[i];
+        pass->taken[i] = object;
+        if (__builtin_expect(object != NULL, 1)) use_begin(granule_of(object));
     }
-    client_claim(pass->taken, pass->taken_count);
+    pass->taken_count = count;
+    client_claim(pass->taken, count);
 }
 
 // Still ours: it could have been given away since it came.
 static void *arrived(void *object) {
-    return object && xheap_entry_owner(owner_table[granule_of(object)].owner_link) == domain_self ? object : NULL;
+    return object && owner_byte(granule_of(object)) == domain_self ? object : NULL;
 }
 
 void *xheap_take(unsigned index) {

@@ -126,11 +126,11 @@
     add  %r10, %r9
     sub  %rbx, %r9
     movabs $ARENA_BASE, %r15
-    xor  %r13d, %r13d
     lea  owner_table(%rip), %r14
+    xor  %r13d, %r13d
+    test %r12, %r12
+    jz   \label\()_moved
 \label\()_each:
-    cmp  %r12, %r13
-    jae  \label\()_moved
     mov  8(%r9,%r13,8), %rbx                  // read once: another thread of B can write it
     mov  %rbx, %rbp
     GRANULE_OF %rbp %r15
@@ -139,13 +139,11 @@
     jne  \label\()_skip
     incl OWNER_GENERATION(%r14,%rbp,8)
     movb $\cid, OWNER_DOMAIN(%r14,%rbp,8)     // the true point at which ownership moves
-    jmp  \label\()_put
-\label\()_skip:
-    xor  %ebx, %ebx                           // A sees 0: B did not own it
 \label\()_put:
     mov  %rbx, 8(%r10,%r13,8)
     inc  %r13
-    jmp  \label\()_each
+    cmp  %r12, %r13
+    jb   \label\()_each
 \label\()_moved:
     mov  SLOT(monitor, TOKENS+8*(\mtok+MONITOR_TOKEN_CALLER)), %r11
     RETURN_TO_CALLER \label \caller \cpkru
@@ -153,5 +151,9 @@
     mov  SLOT(\callee, ERR), %rax
     xor  %edx, %edx
     jmp  \label\()_ret
+// FROM: the loop above.  PKRU: M.
+\label\()_skip:
+    xor  %ebx, %ebx                           // A sees 0: B did not own it
+    jmp  \label\()_put
 \label\()_end:
 .endm

@@ -26,9 +26,11 @@ for folder in ("micro", "redis"):
 import micro
 import redis_bench
 
-ROWS = {"call", "wrpkru", "floor", "gate_light", "gate_full", "gate_give", "context_switch", "heap_pair", "clock_read"}
+ROWS = {"call", "wrpkru", "floor", "gate_light", "gate_full", "gate_give", "give_none", "give_32", "give_chain_32",
+        "lend_check", "lend_pair", "context_switch", "heap_pair", "clock_read"}
 COUNT_UNITS = {"instructions", "instructions/request", "crossings/request", "server_instructions_per_req",
-               "generator_instructions_per_req", "crossings_per_req"}
+               "generator_instructions_per_req", "crossings_per_req",
+               "gate_copied_bytes_per_req", "payload_copied_bytes_per_req"}
 SPEED = re.compile(r"requests/s|req_per_s|\d ?ms\b|_ms\b|cycles|MHz|faster|slower")
 IDLE_SECONDS = 2
 

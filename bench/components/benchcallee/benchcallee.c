@@ -27,6 +27,18 @@ int benchcallee_keep(void *object) {
     return held_count;
 }
 
+int benchcallee_hand(uint32_t count) {
+    if (count > BENCHCALLEE_HAND_MAX || count > (uint32_t)held_count)
+        return -EINVAL;
+    if (!count)
+        return 0;
+    int passed = xheap_pass_all(held + held_count - count, count);
+    if (passed < 0)
+        return passed;
+    held_count -= (int)count;
+    return (int)count;
+}
+
 int benchcallee_drop(void) {
     int dropped = 0;
     while (held_count) {
