@@ -67,13 +67,25 @@ void xheap_lend_end(void) {
     lent_less();
 }
 
+// The slow cases, tail calls as in client.c: something is lent; it cannot be given.
+__attribute__((noinline)) static int give_carefully(const void *address) {
+    if (!is_lent(granule_of(address))) return 0;
+    use_begin(granule_of(address));
+    return client_refusal(XHEAP_GIVE, address);
+}
+
+__attribute__((noinline)) static int give_refusal(const void *address) {
+    if (!xheap_contains(address)) return client_misuse(XHEAP_GIVE, -EINVAL, address, 0);
+    uint32_t granule = granule_of(address);
+    bool own = address_of(granule) == address && owner_byte(granule) == domain_self;
+    return own ? client_refusal(XHEAP_GIVE, address) : client_misuse(XHEAP_GIVE, -EPERM, address, 0);
+}
+
 // On the way of a give gate, which finds nothing to refuse then: what is out of use here cannot go elsewhere.
 int xheap_give_begin(const void *address) {
-    if (__builtin_expect(part_with(address), 1)) return 0;
-    uint32_t granule = granule_of(address);
-    if (!xheap_contains(address)) return client_misuse(XHEAP_GIVE, -EINVAL, address, 0);
-    bool own = address_of(granule) == address && xheap_entry_owner(owner_table[granule].owner_link) == domain_self;
-    return own ? client_refusal(XHEAP_GIVE, address) : client_misuse(XHEAP_GIVE, -EPERM, address, 0);
+    if (__builtin_expect(!own_use_end(address), 0)) return give_refusal(address);
+    client_order();
+    return __builtin_expect(client_lent != 0, 0) ? give_carefully(address) : 0;
 }
 
 void xheap_give_arrived(const void *address) { use_begin(granule_of(address)); }
