@@ -92,7 +92,7 @@ void command_gates(void) {
     domains_load();
     uint64_t total = 0, copied = 0;
     uint32_t called = 0, all = 0;
-    out_line("%-12s %-12s %-22s %-5s %11s %12s", "caller", "callee", "function", "gate", "calls", "bytes copied");
+    out_line("%-12s %-12s %-24s %-5s %11s %10s", "caller", "callee", "function", "gate", "calls", "copied");
     for (uint32_t count = SYSTEM_BATCH_MAX; count == SYSTEM_BATCH_MAX; all += count) {
         count = rows(system_edges(all, edges, SYSTEM_BATCH_MAX), SYSTEM_BATCH_MAX);
         for (uint32_t i = 0; i < count; i++) {
@@ -102,7 +102,7 @@ void command_gates(void) {
             called++;
             total += edge->calls;
             copied += edge->copied_bytes;
-            out_line("%-12.12s %-12.12s %-22.22s %-5s %11lu %12lu", domain_name(edge->caller), domain_name(edge->callee),
+            out_line("%-12.12s %-12.12s %-24.24s %-5s %11lu %10lu", domain_name(edge->caller), domain_name(edge->callee),
                      out_name(edges[i].function, sizeof(edges[i].function)), kind_name(edge->kind), edge->calls,
                      edge->copied_bytes);
         }

@@ -143,10 +143,10 @@ def threads_as_audited(console):
 def gate_rows(console):
     """{(caller, callee, function): (kind, calls, bytes copied)}"""
     header, *lines, last = console.ask("gates")
-    equal("header", header.split(), ["caller", "callee", "function", "gate", "calls", "bytes", "copied"])
+    equal("header", header.split(), ["caller", "callee", "function", "gate", "calls", "copied"])
     rows = {}
     for line in lines:
-        caller, callee, function, kind, calls, copied = columns(line, 12, 12, 22, 5, 11)
+        caller, callee, function, kind, calls, copied = columns(line, 12, 12, 24, 5, 11)
         check(len(line) <= 80, f"wider than 80 columns: {line}")
         check((caller, callee, function) not in rows, f"twice: {line}")
         rows[caller, callee, function] = (kind, int(calls), int(copied))

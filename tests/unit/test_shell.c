@@ -135,7 +135,7 @@ static void small_system(void) {
         snprintf(components[i].name, sizeof(components[i].name), "component%u", i);
     }
     edges[0] = (struct system_edge){.function = "some_function", .caller = 1, .callee = 2, .kind = EDGE_GIVES, .calls = 12345678901,
-                                    .copied_bytes = 123456789012};
+                                    .copied_bytes = 1234567890};
     edges[1] = (struct system_edge){.function = "never", .caller = 2, .callee = 1, .kind = EDGE_FULL};
     threads[0] = (struct system_thread){.name = "boot", .component = UINT32_MAX, .state = THREAD_ENDED, .event = SYSTEM_NO_EVENT,
                                         .deadline_ns = DEADLINE_NEVER};
@@ -217,9 +217,9 @@ static void tables(void **state) {
                         "                                                     component8 component9\n"
                         "                                                     component10 component11\n");
     assert_string_equal(says("gates"),
-                        "caller       callee       function               gate        calls bytes copied\n"
-                        "monitor      a_rather_lon some_function          gives 12345678901 123456789012\n"
-                        "12345678901 calls, 123456789012 bytes copied; gates called: 1, never called: 1\n");
+                        "caller       callee       function                 gate        calls     copied\n"
+                        "monitor      a_rather_lon some_function            gives 12345678901 1234567890\n"
+                        "12345678901 calls, 1234567890 bytes copied; gates called: 1, never called: 1\n");
     about.counts_calls = 0;
     assert_string_equal(says("gates"), "this image does not count calls through its gates (CONFIG_GATE_COUNT)\n");
     about.has_keys = 0;
