@@ -53,6 +53,7 @@ void connection_drop(struct connection_table *table, struct connection *connecti
     resp_close(&connection->parser);
     heap_free(connection->input.bytes);
     heap_free(connection->output.bytes);
+    gifts_clear(&connection->gifts);
     heap_free(connection);
 }
 
@@ -64,7 +65,7 @@ void connection_table_clear(struct connection_table *table) {
 
 void connection_settle(struct connection_table *table, struct connection *connection) {
     bool ready = !connection->blocked &&
-                 (buffer_bytes(&connection->output) > 0 || connection->stalled || connection->closing);
+                 (connection_waiting(connection) > 0 || connection->stalled || connection->closing);
     if (ready == connection->ready)
         return;
     connection->ready = ready;
@@ -92,7 +93,7 @@ static size_t execute(struct connection_table *table, struct connection *connect
     const struct session session = {table->store, &table->clients, &connection->client, is_private};
     size_t consumed = 0;
     while (consumed < bytes && !connection->closing) {
-        connection->stalled = buffer_bytes(&connection->output) > CONNECTION_OUTPUT_HIGH;
+        connection->stalled = connection_waiting(connection) > CONNECTION_OUTPUT_HIGH;
         if (connection->stalled)
             break;
         enum resp_status status = resp_parse(parser, input + consumed, bytes - consumed);
@@ -116,7 +117,7 @@ static size_t execute(struct connection_table *table, struct connection *connect
 size_t connection_input(struct connection_table *table, struct connection *connection, const char *input, size_t bytes,
                         char *direct, size_t room) {
     struct reply reply = {.direct = direct, .direct_room = room, .waiting = &connection->output,
-                          .limit = table->output_limit};
+                          .gifts = &connection->gifts, .limit = table->output_limit};
     struct buffer *waiting = &connection->input;
     if (connection->closing)
         return 0;
@@ -142,6 +143,7 @@ size_t connection_input(struct connection_table *table, struct connection *conne
     }
     if (reply.failed) { // a reply is missing: a client that read on would take the next one for it
         buffer_consume(&connection->output, buffer_bytes(&connection->output));
+        gifts_clear(&connection->gifts);
         connection->closing = true;
     }
     connection_settle(table, connection);

@@ -5,7 +5,7 @@
 //
 // Interface: connection_table_*, connection_open, connection_find, connection_drop, connection_input
 //
-//   input  --parse--> requests --execute--> direct reply, else output
+//   input  --parse--> requests --execute--> direct reply, else gifts (large ones), else output
 //
 // Backpressure: a client whose replies wait (CONNECTION_OUTPUT_HIGH) is stalled: its requests are not executed until the
 // replies have gone. So one client holds at most CONNECTION_OUTPUT_HIGH and one reply, plus its unparsed input, which is limited.
@@ -35,7 +35,12 @@ struct connection {
     struct client client;
     struct resp_parser parser;
     struct buffer input, output;
+    struct gifts gifts;        // replies that go before output
 };
+
+static inline size_t connection_waiting(const struct connection *connection) {
+    return connection->gifts.bytes + buffer_bytes(&connection->output);
+}
 
 struct connection_table {
     struct connection **entries; // by the index in the socket

@@ -8,10 +8,14 @@
 #include "reply.h"
 #include "string.h"
 
+static inline bool goes_direct(const struct reply *reply) {
+    return !buffer_bytes(reply->waiting) && !(reply->gifts && reply->gifts->first);
+}
+
 void reply_bytes(struct reply *reply, const void *data, size_t bytes) {
     if (reply->failed)
         return;
-    if (buffer_bytes(reply->waiting) == 0 && bytes <= reply->direct_room - reply->direct_used) {
+    if (goes_direct(reply) && bytes <= reply->direct_room - reply->direct_used) {
         copy_data(reply->direct + reply->direct_used, data, bytes);
         reply->direct_used += bytes;
         return;
@@ -37,10 +41,18 @@ static void reply_number(struct reply *reply, char type, uint64_t magnitude, boo
     reply_bytes(reply, line, (size_t)(put_number(line, type, magnitude, negative) - line));
 }
 
+static bool gives_bulk(struct reply *reply, const void *data, size_t bytes) {
+    char line[LINE_MAX];
+    const struct gift_part parts[] = {
+        {line, (size_t)(put_number(line, '$', bytes, false) - line)}, {data, bytes}, {"\r\n", 2}};
+    return reply->gifts && !buffer_bytes(reply->waiting) && !reply->failed &&
+           gifts_add(reply->gifts, false, parts, sizeof(parts) / sizeof(*parts), reply->limit);
+}
+
 void reply_bulk(struct reply *reply, const void *data, size_t bytes) {
     size_t room = reply->direct_room - reply->direct_used;
     bool fits = room >= LINE_MAX + 2 && bytes <= room - LINE_MAX - 2;
-    if (fits && !buffer_bytes(reply->waiting) && !reply->failed) {
+    if (fits && goes_direct(reply) && !reply->failed) {
         char *start = reply->direct + reply->direct_used, *out = put_number(start, '$', bytes, false);
         copy_data(out, data, bytes);
         out += bytes;
@@ -49,6 +61,8 @@ void reply_bulk(struct reply *reply, const void *data, size_t bytes) {
         reply->direct_used += (size_t)(out + 2 - start);
         return;
     }
+    if (bytes >= GIFT_BYTES_MIN && gives_bulk(reply, data, bytes))
+        return;
     reply_number(reply, '$', bytes, false);
     reply_bytes(reply, data, bytes);
     reply_bytes(reply, "\r\n", 2);

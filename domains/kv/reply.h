@@ -5,7 +5,8 @@
 //
 // A reply goes straight into the shared-heap object of this round's replies while there is room, else, and from then on,
 // into the connection's private buffer, so that the order stays.
-// Invariant: nothing goes to direct while the buffer holds something. After failed, the connection must be closed.
+// A value from GIFT_BYTES_MIN on for which that has no room goes into objects of its own, which net gets as they are.
+// Invariant: the peer gets direct, then the gifts, then the buffer: nothing goes to one of them while a later one holds something. After failed, the connection must be closed.
 #ifndef KV_REPLY_H
 #define KV_REPLY_H
 
@@ -13,11 +14,13 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "buffer.h"
+#include "gifts.h"
 
 struct reply {
     char *direct;
     size_t direct_used, direct_room;
     struct buffer *waiting;
+    struct gifts *gifts; // NULL: none
     size_t limit;     // most bytes that may wait: Redis' client-output-buffer-limit
     bool failed;      // limit or heap exceeded: the answer is incomplete
 };

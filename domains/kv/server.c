@@ -86,11 +86,29 @@ static void feed(struct connection *connection, const char *input, size_t bytes)
     }
 }
 
+// Gives its large replies to `net` until that cannot queue more. False when the connection is no more.
+static bool give_all(struct connection *connection) {
+    while (connection->gifts.first && !connection->blocked) {
+        uint32_t bytes;
+        char *object = gifts_take(&connection->gifts, &bytes);
+        int result = net_give(object, connection->socket, 0, bytes);
+        if (result < 0) {
+            connection_drop(&connections, connection);
+            return false;
+        }
+        connection->blocked = (uint32_t)result < bytes;
+    }
+    connection_settle(&connections, connection);
+    return true;
+}
+
 // Adds what waits in the ready connections to this round's sends. Returns whether some of them need another round at once.
 static bool gather_ready(void) {
     bool more = false;
     for (struct connection *connection = connections.first_ready, *next; connection; connection = next) {
         next = connection->next;
+        if (connection->gifts.first && connection->round != round_number && (!give_all(connection) || !connection->ready))
+            continue;
         size_t room = REPLIES_BYTES - replies_used, waiting = buffer_bytes(&connection->output);
         if (connection->round == round_number || send_count == NET_SENDS_MAX || (waiting && !room)) {
             more = true;
@@ -111,6 +129,14 @@ static bool gather_ready(void) {
     return more;
 }
 
+// Keeps what was to go before all that waits. False without memory.
+static bool keep_first(struct connection *connection, const char *data, size_t bytes) {
+    const struct gift_part part = {data, bytes};
+    if (connection->gifts.first)
+        return gifts_add(&connection->gifts, true, &part, 1, connections.output_limit);
+    return buffer_prepend(&connection->output, data, bytes, connections.output_limit);
+}
+
 // What became of one send.
 static void settle_send(const struct gathered *send, int32_t result) {
     struct connection *connection = connection_find(&connections, send->socket);
@@ -124,9 +150,8 @@ static void settle_send(const struct gathered *send, int32_t result) {
     connection->blocked = moved < send->bytes;
     if (send->from_output) {
         buffer_consume(&connection->output, moved);
-    } else if (connection->blocked &&
-               !buffer_prepend(&connection->output, replies + send->offset + moved, send->bytes - moved,
-                               connections.output_limit)) {
+    } else if (connection->blocked && !keep_first(connection, replies + send->offset + moved, send->bytes - moved)) {
+        gifts_clear(&connection->gifts);
         connection->closing = true;
         connection->blocked = false;
         buffer_consume(&connection->output, buffer_bytes(&connection->output));

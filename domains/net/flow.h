@@ -21,6 +21,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "given.h"
 #include "net.h"
 
 // How many received frames one connection may have waiting. The window bounds only bytes: without this, single bytes that
@@ -40,6 +41,7 @@ struct flow {
     uint16_t mss;              // the largest segment on the wire
     uint16_t segment_bytes;    // the largest that lwIP may make: a multiple of mss where the device cuts them, else mss
     uint32_t frames;           // received, with payload, and not yet fetched; while there are some, this stays
+    struct given *given_first, *given_last; // in the order of their bytes (given.h)
     bool has_ended;            // flow_end() was called: only frames keep it
 };
 

@@ -138,6 +138,10 @@ int net_exchange(struct net_batch *batch, const void *data, size_t bytes) {
     return (int)count;
 }
 
+int net_give(void *data, net_socket_t socket, uint32_t offset, uint32_t bytes) {
+    return socket_give(thread_self(), socket, data, offset, bytes);
+}
+
 int net_housekeeping(void) {
     for (;;) {
         const uint64_t now_ns = time_now_ns(), latest_ns = now_ns + HOUSEKEEPING_MS * NS_PER_MS;

@@ -32,6 +32,7 @@
 static uint32_t half_open;      // connections without a socket yet; each has one reserved
 static u8_t flow_id;            // lwIP's index for the flow that is attached to each connection
 
+// A socket that was freed since, and perhaps is another connection's now, is looked at for nothing.
 static struct socket *output_due[NET_SENDS_MAX];
 static uint32_t output_count;
 
@@ -39,6 +40,16 @@ static uint32_t output_count;
 
 void socket_init(void) {
     flow_id = tcp_ext_arg_alloc_id();
+}
+
+static struct flow *flow_of(struct tcp_pcb *pcb) { return tcp_ext_arg_get(pcb, flow_id); }
+
+// Of a connection that no socket has any more.
+static err_t on_sent_alone(void *argument, struct tcp_pcb *pcb, u16_t bytes) {
+    (void)argument;
+    (void)bytes;
+    given_release(flow_of(pcb));
+    return ERR_OK;
 }
 
 // Takes the connection from the socket, and lets lwIP finish it alone (reset: at once).
@@ -57,10 +68,11 @@ static void socket_detach(struct socket *socket, bool reset) {
         return;
     }
     tcp_recv(pcb, NULL);
-    tcp_sent(pcb, NULL);
+    tcp_sent(pcb, on_sent_alone);
     tcp_err(pcb, NULL);
     tcp_poll(pcb, NULL, 0);
-    if (reset || tcp_close(pcb) != ERR_OK)
+    // The end of what was given is not queued: a peer must not take what it gets for all.
+    if (reset || !given_is_whole(flow_of(pcb)) || tcp_close(pcb) != ERR_OK)
         tcp_abort(pcb);
 }
 
@@ -115,7 +127,7 @@ static void room_queue(struct socket *socket) {
 // window counts in pcb->mss. lwIP relies on no queued segment being larger than that: it shrinks only when the queues
 // are empty.
 static void segments_adapt(struct tcp_pcb *pcb) {
-    const struct flow *flow = tcp_ext_arg_get(pcb, flow_id);
+    const struct flow *flow = flow_of(pcb);
     const bool has_lost = pcb->ssthresh != TCP_SND_BUF; // as it was at the start
     uint32_t wanted = pcb->cwnd / (has_lost ? GROWTH_SHARE_LOSSY : GROWTH_SHARE);
     wanted -= wanted % flow->mss;
@@ -128,7 +140,8 @@ static err_t on_sent(void *argument, struct tcp_pcb *pcb, u16_t bytes) {
     struct socket *socket = argument;
     (void)bytes;
     segments_adapt(pcb);
-    if (socket->is_paused && tcp_sndbuf(pcb) >= TCP_SNDLOWAT)
+    given_release(flow_of(pcb));
+    if (given_push(flow_of(pcb)) && socket->is_paused && tcp_sndbuf(pcb) >= TCP_SNDLOWAT)
         room_queue(socket);
     return ERR_OK;
 }
@@ -136,7 +149,7 @@ static err_t on_sent(void *argument, struct tcp_pcb *pcb, u16_t bytes) {
 // Twice a second: a send may have been cut short because memory was scarce, with nothing of its own in flight.
 static err_t on_poll(void *argument, struct tcp_pcb *pcb) {
     struct socket *socket = argument;
-    if (socket->is_paused && tcp_sndbuf(pcb) > 0)
+    if (given_push(flow_of(pcb)) && socket->is_paused && tcp_sndbuf(pcb) > 0)
         room_queue(socket);
     return ERR_OK;
 }
@@ -161,6 +174,7 @@ static void flow_ended(u8_t id, void *data) {
     struct flow *flow = data;
     if (flow == NULL)
         return;
+    given_end(flow);
     if (flow->listener != 0) { // it was never accepted
         half_open--;
         socket_accept_done(flow->listener);
@@ -196,7 +210,7 @@ static err_t on_accept(void *argument, struct tcp_pcb *pcb, err_t error) {
     if (socket == NULL)
         return ERR_MEM;
     // No longer half open; the listener's count goes on until NET_ACCEPTED is delivered.
-    ((struct flow *)tcp_ext_arg_get(pcb, flow_id))->listener = 0;
+    flow_of(pcb)->listener = 0;
     half_open--;
     socket->pcb = pcb;
     socket->listener = socket_handle(listener);
@@ -291,9 +305,20 @@ int socket_listen(uint32_t owner, uint16_t port, uint32_t backlog) {
     return (int)socket_handle(socket);
 }
 
+static void output_queue(struct socket *socket) {
+    if (socket->is_output_due)
+        return;
+    if (output_count == NET_SENDS_MAX) {
+        (void)tcp_output(socket->pcb);
+        return;
+    }
+    socket->is_output_due = true;
+    output_due[output_count++] = socket;
+}
+
 static int stream_send(struct socket *socket, const void *data, uint32_t bytes, bool close) {
     uint32_t queued = 0;
-    while (queued < bytes) {
+    while (queued < bytes && given_is_whole(flow_of(socket->pcb))) {
         uint32_t part = bytes - queued, room = tcp_sndbuf(socket->pcb);
         part = part < room ? part : room;
         part = part < WRITE_BYTES_MAX ? part : WRITE_BYTES_MAX;
@@ -314,11 +339,40 @@ static int stream_send(struct socket *socket, const void *data, uint32_t bytes, 
         socket_free(socket);
         return (int)queued;
     }
-    if (queued > 0 && !socket->is_output_due) {
-        socket->is_output_due = true;
-        output_due[output_count++] = socket;
-    }
+    if (queued > 0)
+        output_queue(socket);
     return (int)queued;
+}
+
+static int stream_give(struct socket *socket, void *object, uint32_t offset, uint32_t bytes) {
+    struct flow *flow = flow_of(socket->pcb);
+    const size_t room = xheap_room(object);
+    if (bytes == 0 || offset > room || bytes > room - offset)
+        return -EINVAL;
+    if (!given_is_whole(flow))
+        return -EBUSY;
+    if (!given_add(flow, object, offset, bytes))
+        return -ENOMEM;
+    if (!given_push(flow)) {
+        if (socket->has_room) { // not yet told, and no longer true
+            socket->has_room = false;
+            socket_event_delivered(socket);
+        }
+        if (!socket->is_paused)
+            socket_pause(socket);
+    }
+    output_queue(socket);
+    return (int)(bytes - flow->given_last->left_bytes);
+}
+
+int socket_give(uint32_t owner, net_socket_t handle, void *object, uint32_t offset, uint32_t bytes) {
+    struct socket *socket = socket_find(handle);
+    int result = -ESTALE;
+    if (socket != NULL && socket->owner == owner && socket->pcb != NULL && socket->state != SOCKET_LISTENING)
+        result = socket->state == SOCKET_CONNECTED ? stream_give(socket, object, offset, bytes) : -EINVAL;
+    if (result < 0)
+        (void)xheap_free(object);
+    return result;
 }
 
 int socket_send(uint32_t owner, const struct net_send *send, const void *data) {

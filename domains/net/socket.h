@@ -3,7 +3,7 @@
 
 // socket.h - handles, queues and events between lwIP's connections and the applications.
 //
-//   socket_listen, socket_bind, socket_send, socket_collect, sockets_output
+//   socket_listen, socket_bind, socket_send, socket_give, socket_collect, sockets_output
 //   socket_pending        how many events wait for a thread
 //   socket_fresh_owners   the threads for which events appeared since it was last asked
 //
@@ -29,7 +29,9 @@ int socket_bind(uint32_t owner, uint16_t port);
 
 // What send, in private memory, asks for; its bytes are at data. Returns its result: see struct net_send.
 int socket_send(uint32_t owner, const struct net_send *send, const void *data);
-// Has lwIP send what socket_send() queued, once per connection.
+// See net_give(): object is this domain's, whatever becomes of it.
+int socket_give(uint32_t owner, net_socket_t handle, void *object, uint32_t offset, uint32_t bytes);
+// Has lwIP send what socket_send() and socket_give() queued, once per connection.
 void sockets_output(void);
 
 uint32_t socket_pending(uint32_t owner);

@@ -70,7 +70,9 @@ def reloads(config):
         before = running.statistics()["crossings"].get(("kv", "fs_write"), 0)
         ask(running, ("SAVE", "OK"), ("DEBUG RELOAD NOSAVE", "OK"), ("STRLEN a", str(BIG_BYTES)))
         if config != "monolith":
-            equal("writes of 64 KiB", running.statistics()["crossings"][("kv", "fs_write")] - before, BIG_BYTES // 65536 + 1)
+            after = running.statistics()
+            equal("writes of 64 KiB", after["crossings"][("kv", "fs_write")] - before, BIG_BYTES // 65536 + 1)
+            equal("bytes bounced at gates", [after["bounced"]["kv", name] for name in ("fs_read", "fs_write")], [0, 0])
         equal("exit status", running.stop(), 0)
 
 

@@ -9,6 +9,7 @@
 #include "alloc.h"
 #include "connection.h"
 #include "fake.h"
+#include "xheap.h"
 
 #define TALK_OUTPUT_MAX (4 << 20)
 
@@ -36,10 +37,18 @@ static inline void talk_keep(struct talk *talk, const char *bytes, size_t count)
     talk->output_bytes += count;
 }
 
-// What the server's rounds do: take the waiting output, then let stalled requests go on.
+// What the server's rounds do: take the gifts and the waiting output, then let stalled requests go on.
 static inline void talk_drain(struct talk *talk) {
     struct connection *connection = talk->connection;
-    while (buffer_bytes(&connection->output)) {
+    while (connection_waiting(connection)) {
+        while (connection->gifts.first) {
+            uint32_t bytes;
+            char *object = gifts_take(&connection->gifts, &bytes);
+            assert_in_range(bytes, 1, XHEAP_OBJECT_MAX);
+            talk_keep(talk, object, bytes);
+            assert_int_equal(xheap_free(object), 0);
+        }
+        assert_int_equal(connection->gifts.bytes, 0);
         talk_keep(talk, buffer_first(&connection->output), buffer_bytes(&connection->output));
         buffer_consume(&connection->output, buffer_bytes(&connection->output));
         connection_settle(&talk->table, connection);

@@ -42,13 +42,77 @@ static void backpressure(void **state) {
     for (int i = 0; i < 20; i++)
         assert_int_equal(connection_input(&talk.table, talk.connection, "GET a\r\n", 7, direct, 0), 0);
     assert_true(talk.connection->stalled && talk.connection->ready && !talk.connection->closing);
-    assert_true(buffer_bytes(&talk.connection->output) < CONNECTION_OUTPUT_HIGH + 2 * sizeof(value));
+    assert_true(connection_waiting(talk.connection) < CONNECTION_OUTPUT_HIGH + 2 * sizeof(value));
     assert_true(buffer_bytes(&talk.connection->input) > 0);
     talk_drain(&talk);
     assert_int_equal(talk.output_bytes, 20 * (9 + sizeof(value) + 2));
     assert_false(talk.connection->stalled || talk.connection->ready);
     assert_int_equal(buffer_bytes(&talk.connection->input), 0);
     talk_close(&talk);
+}
+
+// Large values go as objects, small replies round them as bytes: the order is that of the requests, whatever direct has room for.
+static void gifts_keep_the_order(void **state) {
+    (void)state;
+    static char value[300000], request[400000], wanted[2000000];
+    for (size_t i = 0; i < sizeof(value); i++)
+        value[i] = (char)('a' + i * 7 / 3 % 26);
+    static const size_t sizes[] = {1, 16383, 16384, 65526, 65536, 300000};
+    for (size_t room = 0; room <= 65536; room += room < 64 ? 7 : 8191) {
+        struct talk talk;
+        talk_open(&talk, 4 << 20, room);
+        size_t expected = 0;
+        for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+            size_t bytes = (size_t)sprintf(request, "*3\r\n$3\r\nSET\r\n$2\r\nk%zu\r\n$%zu\r\n%.*s\r\n", i, sizes[i], (int)sizes[i], value);
+            talk_feed(&talk, request, bytes);
+            expected += (size_t)sprintf(wanted + expected, "+OK\r\n");
+        }
+        static const char words[] = "GET k0\r\nGET k4\r\nPING\r\nGET k5\r\nGET k2\r\nMGET k1 k3 k0 k2\r\n";
+        static const int order[] = {0, 4, -1, 5, 2, -2, 1, 3, 0, 2};
+        talk_feed(&talk, words, sizeof(words) - 1);
+        for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++)
+            expected += order[i] == -1   ? (size_t)sprintf(wanted + expected, "+PONG\r\n")
+                        : order[i] == -2 ? (size_t)sprintf(wanted + expected, "*4\r\n")
+                                         : (size_t)sprintf(wanted + expected, "$%zu\r\n%.*s\r\n", sizes[order[i]], (int)sizes[order[i]], value);
+        assert_int_equal(talk.output_bytes, expected);
+        assert_memory_equal(talk.output, wanted, expected);
+        talk_close(&talk);
+    }
+}
+
+// What direct could not deliver goes before the gifts; a heap that fails leaves them as they were; a dropped client's are freed.
+static void gifts_before_and_without_memory(void **state) {
+    (void)state;
+    static char value[200000];
+    struct gifts gifts = {0};
+    const struct gift_part large = {value, sizeof(value)}, small = {"first", 5};
+    size_t used = fake_heap_used;
+    assert_true(gifts_add(&gifts, false, &large, 1, sizeof(value)));
+    assert_false(gifts_add(&gifts, false, &small, 1, sizeof(value) + 4));
+    assert_true(gifts_add(&gifts, true, &small, 1, sizeof(value) + 5));
+    assert_int_equal(gifts.bytes, sizeof(value) + 5);
+    assert_int_equal(gifts.first->bytes, 5);
+    assert_memory_equal(gifts.first->object, "first", 5);
+    gifts_clear(&gifts);
+    assert_true(gifts_add(&gifts, true, &small, 1, 5));
+    assert_ptr_equal(gifts.first, gifts.last);
+    const struct gift_part both[] = {small, large};
+    size_t objects = fake_objects, limit = 0;
+    for (; fake_heap_limit = fake_heap_used + limit, !gifts_add(&gifts, false, both, 2, SIZE_MAX); limit += 8) {
+        assert_int_equal(gifts.bytes, 5);
+        assert_null(gifts.first->next);
+        assert_int_equal(fake_objects, objects);
+    }
+    fake_heap_limit = SIZE_MAX;
+    assert_true(limit > 0);
+    assert_int_equal(gifts.bytes, sizeof(value) + 10);
+    gifts_clear(&gifts);
+    for (fake_object_limit = objects - 1; !gifts_add(&gifts, false, both, 2, SIZE_MAX); fake_object_limit++)
+        assert_true(!gifts.first && fake_objects == objects - 1);
+    assert_int_equal(fake_object_limit, objects - 1 + 4);
+    fake_object_limit = SIZE_MAX;
+    gifts_clear(&gifts);
+    assert_int_equal(fake_heap_used, used);
 }
 
 static void input_limit(void **state) {
@@ -115,7 +179,8 @@ static void table(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(pipeline_in_pieces), cmocka_unit_test(backpressure),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(pipeline_in_pieces), cmocka_unit_test(backpressure), cmocka_unit_test(gifts_keep_the_order),
+                                       cmocka_unit_test(gifts_before_and_without_memory),
                                        cmocka_unit_test(input_limit), cmocka_unit_test(heap_failures),
                                        cmocka_unit_test(table)};
     return cmocka_run_group_tests_name("connection", tests, NULL, NULL);

@@ -371,22 +371,53 @@ static void test_lies_of_the_driver(void **state) {
     peer_sequence += 100;
 }
 
+static bool gives; // the stream is sent by socket_give()
+
+// Of the stream bytes from at on, behind offset bytes of nothing.
+static void *object_with(uint32_t at, uint32_t bytes, uint32_t offset) {
+    uint8_t *object = xheap_alloc(offset + bytes + random_below(2));
+    memcpy(object + offset, stream + at, bytes);
+    return object;
+}
+
+// Queues bytes from at on; by giving, one object after the other. Returns how many are the stack's now.
+static uint32_t hand_over(uint32_t at, uint32_t bytes, bool *is_writable) {
+    if (!gives || bytes == 0) {
+        struct net_send send = { .socket = connection, .bytes = bytes };
+        const int result = bytes == 0 ? 0 : socket_send(0, &send, stream + at);
+        assert_true(result >= 0);
+        return (uint32_t)result;
+    }
+    if (!*is_writable)
+        return 0;
+    const uint32_t part = 1 + random_below(bytes), offset = random_below(100);
+    const int result = socket_give(0, connection, object_with(at, part, offset), offset, part);
+    assert_in_range(result, 0, part);
+    *is_writable = (uint32_t)result == part;
+    if (!*is_writable) {
+        assert_int_equal(socket_give(0, connection, xheap_alloc(10), 0, 10), -EBUSY);
+        const struct net_send send = { .socket = connection, .bytes = 10 };
+        assert_int_equal(socket_send(0, &send, stream), 0); // would come before the rest
+    }
+    return part;
+}
+
 // Sends the stream; the peer loses frames of both directions. Returns the frames that it took.
 static uint64_t transfer(unsigned percent) {
     connect_peer();
     const uint64_t before = sent_frames;
+    const int live = object_count;
     loss_percent = percent;
     uint32_t queued = 0;
+    bool is_writable = true;
     for (int round = 0; peer_expected - peer_first < STREAM_BYTES; round++) {
         assert_true(round < 200000);
-        struct net_send send = { .socket = connection, .bytes = STREAM_BYTES - queued < 65536 ? STREAM_BYTES - queued : 65536 };
-        const int result = send.bytes == 0 ? 0 : socket_send(0, &send, stream + queued);
-        assert_true(result >= 0);
-        queued += (uint32_t)result;
+        queued += hand_over(queued, STREAM_BYTES - queued < 65536 ? STREAM_BYTES - queued : 65536, &is_writable);
         path_room = peer_expected - peer_first > STREAM_BYTES / 3 ? path_frames : UINT32_MAX; // once segments are large
         sockets_output();
         (void)link_flush();
-        (void)collect();
+        for (uint32_t i = 0, count = collect(); i < count; i++)
+            is_writable |= events[i].kind == NET_WRITABLE;
         if (ack_due) {
             ack_due = false;
             if (random_below(100) >= percent)
@@ -397,6 +428,7 @@ static uint64_t transfer(unsigned percent) {
     }
     loss_percent = 0;
     peer_segment(16, 0);
+    assert_int_equal(object_count, live); // all that was given, now that the peer has it
     return sent_frames - before;
 }
 
@@ -419,6 +451,64 @@ static void test_path_that_loses_each_tail(void **state) {
         (void)transfer(0);
     path_frames = path_room = UINT32_MAX;
     assert_int_equal(peer_resets, resets);
+}
+
+// The same for bytes that are not copied: the address sanitizer sees an object that is freed before its last segment is sent.
+static void test_given_bytes_survive_loss(void **state) {
+    gives = true;
+    test_segments_grow_and_survive_loss(state);
+    test_path_that_loses_each_tail(state);
+    gives = false;
+}
+
+// Whatever ends a connection frees what was given to it; an object that cannot be sent is freed at once.
+static void test_given_objects_end_with_their_connection(void **state) {
+    (void)state;
+    const int live = object_count;
+    connect_peer();
+    assert_int_equal(socket_give(0, listener, xheap_alloc(10), 0, 10), -ESTALE);
+    assert_int_equal(socket_give(1, connection, xheap_alloc(10), 0, 10), -ESTALE);
+    assert_int_equal(socket_give(0, connection, xheap_alloc(10), 0, 11), -EINVAL);
+    assert_int_equal(socket_give(0, connection, xheap_alloc(10), 11, 0), -EINVAL);
+    assert_int_equal(socket_give(0, connection, xheap_alloc(10), UINT32_MAX, 2), -EINVAL);
+    assert_int_equal(socket_give(0, connection, xheap_alloc(10), 10, 0), -EINVAL);
+    assert_int_equal(object_count, live);
+    loss_percent = 100;
+    uint32_t objects = 0;
+    while (socket_give(0, connection, object_with(objects * 65000, 65000, 0), 0, 65000) == 65000)
+        objects++;
+    assert_in_range(objects, 1, CONFIG_NET_SEND_BUFFER_KIB / 64);
+    assert_int_equal(object_count, live + (int)objects + 1); // the last one is queued in part
+    sockets_output();
+    // The application closes what is not all queued: the peer must not take it for the whole.
+    const uint64_t resets = peer_resets;
+    loss_percent = 0;
+    const struct net_send close = { .socket = connection, .close = 1 };
+    assert_int_equal(socket_send(0, &close, NULL), 0);
+    (void)link_flush();
+    assert_int_equal(peer_resets, resets + 1);
+    assert_int_equal(object_count, live);
+    // The peer resets.
+    connect_peer();
+    assert_int_equal(socket_give(0, connection, object_with(0, 4000, 0), 0, 4000), 4000);
+    loss_percent = 100;
+    sockets_output();
+    assert_int_equal(object_count, live + 1);
+    peer_segment(4, 0);
+    assert_int_equal(object_count, live);
+    (void)collect();
+    // The application closes, and lwIP finishes alone: the object goes with the acknowledgement.
+    connect_peer();
+    assert_int_equal(socket_give(0, connection, object_with(0, 4000, 0), 0, 4000), 4000);
+    has_fin = false;
+    const struct net_send last = { .socket = connection, .close = 1 };
+    assert_int_equal(socket_send(0, &last, NULL), 0);
+    (void)link_flush();
+    assert_true(has_fin);
+    assert_int_equal(object_count, live + 1);
+    peer_expected++;
+    peer_segment(17, 0);
+    assert_int_equal(object_count, live);
 }
 
 // The end of the connection rides on the last segment, all of whose payload has arrived: it alone comes again.
@@ -630,6 +720,8 @@ int main(void) {
         cmocka_unit_test(test_connection_keeps_to_its_share),
         cmocka_unit_test(test_datagrams),
         cmocka_unit_test(test_garbled_frames),
+        cmocka_unit_test(test_given_bytes_survive_loss),
+        cmocka_unit_test(test_given_objects_end_with_their_connection),
     };
     const struct CMUnitTest before[] = { cmocka_unit_test(test_no_link_with_an_event_that_is_none) };
     const int failed = cmocka_run_group_tests_name("net without a link", before, NULL, NULL);
