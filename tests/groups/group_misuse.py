@@ -17,6 +17,7 @@ TIMEOUT_SECONDS = 60
 EPERM, EFAULT, EBUSY, EINVAL, ESTALE = 1, 14, 16, 22, 116
 BURST = 8                       # core/monitor/misuse.c
 FLOOD = 5000
+OVERWRITES, OVERWRITE_AFTER_MS = 20, 1500
 QUOTA_KIB, QUOTA_OBJECTS = 2048, 4096   # CONFIG
 NOT_OURS, OURS, NOTHING = "heappeer", "misuser", "nobody"
 # attempt: (errno, operation, misuse, address behind the object's, bytes, owner, at, allocated at)
@@ -87,12 +88,13 @@ def one(name, fragments=(), wanted_origin=None, platform="host"):
     by_callee = operation == "borrow" and misuse == "own"
     gate, reporter = ("heappeer_read", "heappeer") if by_callee else ("-", "misuser")
     equal("records", records(lines), [
-        f"HEAPREC domain=misuser gen=1 operation={operation} misuse={misuse} address={address:#x} bytes={byte_count} object={thing:#x} "
-        f"size={size} owner={owner} thread=1 at={at} allocated={wanted_origin or allocated} gate={gate} reporter={reporter} dropped=0"])
+        f"HEAPREC domain=misuser gen=1 operation={operation} misuse={misuse} address={address:#x} bytes={byte_count} "
+        f"object={thing:#x} size={size} owner={owner} thread=1 at={at} allocated={wanted_origin or allocated} gate={gate} "
+        f"reporter={reporter} dropped=0"])
     text = "\n".join(lines)
     check(re.search(rf"^HEAP domain=misuser: {operation} of {address:#x} refused, ", text, re.M), common.tail(lines))
-    check(re.search(rf"^  at {at}\+0x\w+ tests/components/misuser/attempts\.c:\d+, through gate {gate}, reported by {reporter}$", text, re.M),
-          common.tail(lines))
+    check(re.search(rf"^  at {at}\+0x\w+ tests/components/misuser/attempts\.c:\d+, through gate {gate}, "
+                    rf"reported by {reporter}$", text, re.M), common.tail(lines))
 
 
 def variant(name, text=""):
@@ -113,8 +115,9 @@ def without_keys():
     fragments = ("tests/configs/none.config", variant("misuse-none"))
     for name, misuse in (("free_twice", "freed"), ("free_interior", "interior"), ("free_child", "child")):
         lines = boot(list(ATTEMPTS).index(name), fragments=fragments)
-        record = re.fullmatch(rf"HEAPREC domain=system gen=1 operation=free misuse={misuse} address=0x\w+ bytes=0 object=0x\w+ size=512 "
-                              rf"owner=system thread=1 at={name} allocated=(\w+) gate=- reporter=system dropped=0", "\n".join(records(lines)))
+        record = re.fullmatch(rf"HEAPREC domain=system gen=1 operation=free misuse={misuse} address=0x\w+ bytes=0 "
+                              rf"object=0x\w+ size=512 owner=system thread=1 at={name} allocated=(\w+) gate=- "
+                              "reporter=system dropped=0", "\n".join(records(lines)))
         check(record, common.tail(lines))
         equal("allocated at", record[1], ATTEMPTS[name][7])
 
@@ -195,6 +198,29 @@ def reports():
     equal("in use", row["owned"] - row["cached"], sum(each * objects for (each, _), objects in mine.items()))
 
 
+def serving():
+    """kv serves Redis's clients while misuser writes over their requests and its replies. These may break; nothing else does."""
+    fragment = variant("misuse-serving", "CONFIG_HEAPPEER=y\nCONFIG_MISUSER=y\n")
+    elf = os.path.join(common.image("separate", fragments=(fragment,)), "cloister.elf")
+    with system.System(elf, ["try=106", f"after={OVERWRITE_AFTER_MS}", f"times={OVERWRITES}"]) as running:
+        running.wait_for(r"^kv: .* ready$", TIMEOUT_SECONDS)
+        equal("SET", running.redis("SET", "kept", "value"), "OK")
+        broken, turns = 0, 0
+        while not any(line.startswith("misuser: wrote over") for line in running.console()):
+            done = running.command(["timeout", "3", "redis-benchmark", "-h", system.ADDRESS, "-p", str(system.PORT), "-q",
+                                    "-n", "5000", "-c", "10", "-t", "get,set"])
+            broken += done.returncode != 0
+            turns += 1
+            check(turns < 200, running.report("misuser never ended"))
+        equal("PING and GET", (running.redis("PING"), running.redis("GET", "kept")), ("PONG", "value"))
+        counted = running.statistics()["heap"]
+        equal("owned and charged", sum(row["owned"] for row in counted.values()), sum(row["charged"] for row in counted.values()))
+        equal("records", [line for line in running.console() if line.startswith(("FAULT", "HEAP"))], [])
+        check(broken, "no client noticed anything: the bytes did not change, or nothing was under way")
+        equal("exit status", running.stop(), 0)
+        return f"{broken} of {turns} benchmarks were broken"
+
+
 def cases():
     skip = common.skip_of(mpk=True, network=False)
     for name in ATTEMPTS:
@@ -206,5 +232,6 @@ def cases():
     yield ktap.Case("an object's row: used, lent, cached, given", follow, skip)
     yield ktap.Case("SIGUSR1: what is held, by call site", reports, skip)
     yield ktap.Case("every byte of the heap overwritten: no metadata changes, others go on", scribbled, skip)
+    yield ktap.Case("the heap overwritten again and again while kv serves: it goes on", serving, common.skip_of(mpk=True))
     yield ktap.Case("without keys", without_keys, common.skip_of(mpk=False, network=False))
     yield ktap.Case("pc: records, and every byte overwritten", on_pc, pc.missing("kernel"))

@@ -91,6 +91,11 @@ static void copy_table(uint8_t *copy) {
     memcpy(copy + table, (const void *)(uintptr_t)chunk_class, XHEAP_CHUNKS);
 }
 
+static void overwrite(void) {
+    for (volatile uint64_t *word = (volatile uint64_t *)ARENA_BASE; word < (volatile uint64_t *)MAP_END; word++)
+        *word = ~*word;
+}
+
 // Every byte of the heap gets another value, while the neighbour's thread allocates and frees in between.
 static void scribble(void) {
     uint8_t *copy = heap_alloc(sizeof(struct xheap_owner) * XHEAP_GRANULES + XHEAP_CHUNKS);
@@ -103,8 +108,7 @@ static void scribble(void) {
     int turns = heappeer_turns();
     struct system_domain before = account_of(domain_self);
     copy_table(copy);
-    for (volatile uint64_t *word = (volatile uint64_t *)ARENA_BASE; word < (volatile uint64_t *)(ARENA_BASE + ARENA_BYTES); word++)
-        *word = ~*word;
+    overwrite();
     bool same = is_table(copy);
     turns = heappeer_turns() - turns;
     struct system_domain after = account_of(domain_self);
@@ -115,6 +119,17 @@ static void scribble(void) {
              heappeer_work(WORK_TURNS));
     void *object = get(4096);
     log_line("misuser: own object %d, freed %d", object != NULL, xheap_free(object));
+}
+
+// The same again and again, in a system with better things to do.
+static void overwrite_often(void) {
+    (void)!thread_sleep_until(time_now_ns() + boot_number("after", 0) * 1000000);
+    const uint64_t times = boot_number("times", 1);
+    for (uint64_t i = 0; i < times; i++) {
+        overwrite();
+        (void)!thread_sleep_until(time_now_ns() + 20000000);
+    }
+    log_line("misuser: wrote over the heap %u times", (uint32_t)times);
 }
 
 static void *watched;
@@ -191,6 +206,8 @@ int misuser_main(void) {
         follow();
     else if (number == 105)
         hold();
+    else if (number == 106)
+        overwrite_often();
     else
         scribble();
     return 0;
