@@ -22,7 +22,8 @@ import system
 from common import check, equal
 
 CONFIG = "separate"
-CONFIGS = ("monolith", "net", "sched", "net_sched", "net_sched_apart", "drivers", "separate")
+CONFIGS = ("monolith", "net", "sched", "net_sched", "net_sched_apart", "drivers", "separate",
+           "separate_strict")
 BOOT_SECONDS = 60
 BIG_BYTES = 200000
 BULK_BYTES = 4 << 20

@@ -6,6 +6,8 @@ On host and on pc, tests/components/strict announces one byte and touches it; th
 is the same image in shared mode, where each of these accesses succeeds and nobody notices. And that all else goes on.
 """
 import os
+import re
+import time
 
 import audit
 import common
@@ -104,6 +106,63 @@ def conversation():
         equal("exit status", running.stop(), 0)
 
 
+ARENA = (0x800000000, 0x804000000)     # core/include/address_map_asm.h
+PKEY_ARENA, PKEY_MONITOR = 14, 1
+LOAD_ROUNDS, ROUND_SECONDS = 3, 20
+# What caches may hold more than after the first round: 32 objects of a page, and of each larger size some, in five domains.
+CACHED_KIB, CACHED_MAPPINGS = 8192, 512
+
+
+def arena_mappings(pid):
+    """(how many mappings the arena is split into, KiB of it by protection key; None where only root may look)."""
+    try:
+        with open(f"/proc/{pid}/smaps", encoding="ascii") as text:
+            lines = text.read().splitlines()
+    except PermissionError:
+        return None
+    count, keys, inside, size = 0, {}, False, 0
+    for line in lines:
+        found = re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line)
+        if found:
+            inside = ARENA[0] <= int(found[1], 16) < ARENA[1]
+            count += inside
+        elif inside and line.startswith("Size:"):
+            size = int(line.split()[1])
+        elif inside and line.startswith("ProtectionKey:"):
+            keys[int(line.split()[1])] = keys.get(int(line.split()[1]), 0) + size
+    return count, keys
+
+
+def load():
+    """Neither keys nor mappings are lost: after each round the arena is back to what caches keep."""
+    with system.System(os.path.join(common.image(SERVING), "cloister.elf")) as running:
+        running.wait_ready(30)
+        seen, most = [], 0
+        for _ in range(LOAD_ROUNDS):
+            end = time.monotonic() + ROUND_SECONDS
+            while time.monotonic() < end:
+                for words in (["-n", "20000", "-P", "8"], ["-n", "300", "-d", "30000"]):
+                    done = running.command(["redis-benchmark", "-h", running.address, "-p", str(running.port), "-t", "set,get",
+                                            "-c", "30", "-r", "100", "-q", *words], timeout=60)
+                    check(done.returncode == 0 and "rror" not in done.stdout + done.stderr, running.report(done.stderr))
+                    now = arena_mappings(running.pid)
+                    most = max(most, now[0] if now else 0)
+            equal("FLUSHALL", running.redis("FLUSHALL"), "OK")
+            seen.append(arena_mappings(running.pid))
+        objects = sum(number for name, number in running.statistics().items() if name.startswith("objects."))
+        equal("PING", running.redis("PING"), "PONG")
+        equal("exit status", running.stop(), 0)
+    if not seen[0]:
+        return f"{objects} objects; mappings not counted: only root may look"
+    for count, keys in seen:
+        equal("KiB of the arena in all", sum(keys.values()), (ARENA[1] - ARENA[0]) // 1024)
+        equal("KiB that every domain reaches", keys.get(PKEY_ARENA, 0), 0)
+    owned = [sum(keys.values()) - keys[PKEY_MONITOR] for _, keys in seen]
+    check(owned[-1] <= owned[0] + CACHED_KIB, f"KiB under domains' keys after each round: {owned}")
+    check(seen[-1][0] <= seen[0][0] + CACHED_MAPPINGS, f"mappings after each round: {[count for count, _ in seen]}")
+    return f"{most} mappings at most, {seen[-1][0]} afterwards, {owned[-1]} KiB under domains' keys"
+
+
 def cases():
     on_host = common.skip_of(mpk=True, network=False)
     for platform, skip in (("host", on_host), ("pc", None)):
@@ -117,3 +176,4 @@ def cases():
                             lambda arguments=(platform, number): unnoticed(*arguments), skip)
     yield ktap.Case("host: calls of the monitor that no stub makes are refused", forged, on_host)
     yield ktap.Case("redis-cli", conversation, common.skip_of(mpk=True))
+    yield ktap.Case(f"load of {LOAD_ROUNDS * ROUND_SECONDS} seconds", load, common.skip_of(mpk=True))
