@@ -147,8 +147,13 @@ $(O)/obj/lib%.a:
 core-key := $(PLATFORM)-$(BACKEND)-$(shell cksum <$(D)/autoconf.h | cut -d' ' -f1)
 core-objects := $(O)/obj/core-$(core-key)
 monitor-uses := sched time
-monitor-src := $(call pick,$(sort $(wildcard core/monitor/*.c core/monitor/*.S shared-heap/monitor*.c \
-	shared-heap/strict/monitor*.c)))
+# A file of the strict mode stands for one of the same name.
+monitor-heap-src := $(wildcard shared-heap/monitor*.c)
+ifeq ($(heap-mode),strict)
+monitor-heap-src := $(wildcard shared-heap/strict/monitor*.c)
+monitor-heap-src += $(filter-out $(subst /strict/,/,$(monitor-heap-src)),$(wildcard shared-heap/monitor*.c))
+endif
+monitor-src := $(call pick,$(sort $(wildcard core/monitor/*.c core/monitor/*.S $(monitor-heap-src))))
 nucleus-src := $(call pick,$(sort $(wildcard core/nucleus/common/*.c core/nucleus/common/*.S core/nucleus/$(PLATFORM)/*.c core/nucleus/$(PLATFORM)/*.S))) \
 	$(if $(filter pc,$(PLATFORM)),$(call pick,$(wildcard core/gates/resume_pc_*.S)) core/monitor/symbols.c)
 monitor-flags := $(common-flags) $(strict-flags) $(heap-includes) $(private-includes) \

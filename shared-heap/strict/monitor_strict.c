@@ -184,8 +184,8 @@ bool heap_is_reached(uint32_t domain, const void *address, size_t bytes) {
     return loan->domain[loan->depth] == DOMAIN_MONITOR && lender_at(loan, loan->depth) == domain;
 }
 
-// The domain died. What it had borrowed nobody reaches until its lender's stub, to which the thread is unwound, takes
-// it back; what it had lent for a thread that is still inside it stays with the borrower, as an orphan.
+// The domain died. What it had borrowed nobody reaches until its lender's stub, to which the thread is unwound,
+// takes it back; what it had lent for a thread that is still inside it stays with the borrower, as an orphan.
 void heap_bury(uint32_t domain, uint64_t inside) {
     for (uint32_t page = 0; page < XHEAP_GRANULES / GRANULES_PER_PAGE; page++) {
         struct loan *loan = &loans[page];

@@ -7,6 +7,7 @@ is the same image in shared mode, where each of these accesses succeeds and nobo
 """
 import os
 import re
+import subprocess
 import time
 
 import audit
@@ -89,6 +90,21 @@ def forged():
     equal("exit status", status, 0)
 
 
+def too_few_mappings():
+    """Where Linux allows fewer mappings than there are pages, the start says so: a file stands for vm.max_map_count."""
+    elf = os.path.join(common.image(CONFIG), "cloister.elf")
+    for number, wanted in ((19455, 69), (19456, 0)):
+        limit = os.path.join(common.TEST_OUT, "max_map_count")
+        os.makedirs(common.TEST_OUT, exist_ok=True)
+        with open(limit, "w", encoding="ascii") as out:
+            out.write(f"{number}\n")
+        script = f"mount --bind {limit} /proc/sys/vm/max_map_count && exec {elf} try=0 exit=thread"
+        done = subprocess.run(["unshare", "-m", "sh", "-c", script], stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, timeout=TIMEOUT_SECONDS)
+        equal(f"exit status with {number}", done.returncode, wanted)
+        equal("it says so", "raise vm.max_map_count to 19456" in done.stderr, wanted != 0)
+
+
 # ---- a whole system
 
 def conversation():
@@ -109,7 +125,7 @@ def conversation():
 ARENA = (0x800000000, 0x804000000)     # core/include/address_map_asm.h
 PKEY_ARENA, PKEY_MONITOR = 14, 1
 LOAD_ROUNDS, ROUND_SECONDS = 3, 20
-# What caches may hold more than after the first round: 32 objects of a page, and of each larger size some, in five domains.
+# What caches may hold more than after the first round: 32 objects of a page, some of each larger size, five domains.
 CACHED_KIB, CACHED_MAPPINGS = 8192, 512
 
 
@@ -142,8 +158,8 @@ def load():
             end = time.monotonic() + ROUND_SECONDS
             while time.monotonic() < end:
                 for words in (["-n", "20000", "-P", "8"], ["-n", "300", "-d", "30000"]):
-                    done = running.command(["redis-benchmark", "-h", running.address, "-p", str(running.port), "-t", "set,get",
-                                            "-c", "30", "-r", "100", "-q", *words], timeout=60)
+                    done = running.command(["redis-benchmark", "-h", running.address, "-p", str(running.port), "-t",
+                                            "set,get", "-c", "30", "-r", "100", "-q", *words], timeout=60)
                     check(done.returncode == 0 and "rror" not in done.stdout + done.stderr, running.report(done.stderr))
                     now = arena_mappings(running.pid)
                     most = max(most, now[0] if now else 0)
@@ -175,5 +191,7 @@ def cases():
             yield ktap.Case(f"{platform}: {what}: nobody notices in shared mode",
                             lambda arguments=(platform, number): unnoticed(*arguments), skip)
     yield ktap.Case("host: calls of the monitor that no stub makes are refused", forged, on_host)
+    yield ktap.Case("host: too few mappings are refused at the start", too_few_mappings,
+                    on_host or ("only root can put a file over /proc/sys" if os.geteuid() else None))
     yield ktap.Case("redis-cli", conversation, common.skip_of(mpk=True))
     yield ktap.Case(f"load of {LOAD_ROUNDS * ROUND_SECONDS} seconds", load, common.skip_of(mpk=True))
