@@ -5,8 +5,8 @@
 //
 // Interface: copy_data (instead of memcpy), copy_count (beside a copy made otherwise, like heap_realloc's)
 //
-// Who asks how often a byte of a request is copied greps for these two, and reads the count in the system's report (STAT
-// copied). Headers, names, descriptors and the components' own records are copied by memcpy, uncounted.
+// Who asks how often a byte of a request is copied greps for these two, and reads the count in the system's report
+// (STAT copied). Headers, names, descriptors and the components' own records are copied by memcpy, uncounted.
 // The count lies among the domain's slots (slots_asm.h: SLOT_COPIED), for all components of the domain together.
 #ifndef LIB_COPY_H
 #define LIB_COPY_H

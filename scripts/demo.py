@@ -48,7 +48,8 @@ WORKLOADS = (Workload("GET", "get", 1, 30, 10000), Workload("SET", "set", 1, 30,
 ONE_CLIENT = (Workload("GET, one client", "get", 1, 1, 5000), Workload("SET, one client", "set", 1, 1, 5000))
 
 WITH_RATIO = ("rate", "cost")
-COUNTS = {"crossings": "crossings/request", "bounced": "bytes copied at gates/request", "copied": "bytes of payload copied/request"}
+COUNTS = {"crossings": "crossings/request", "bounced": "bytes copied at gates/request",
+          "copied": "bytes of payload copied/request"}
 # As the table is wide: head, width of the column, digits behind the point.
 COLUMNS = {"rate": ("requests/s", 12, 0), "cost": ("", 22, 0), "crossings": ("crossings", 11, 2),
            "bounced": ("B at gates", 12, 0), "copied": ("B copied", 10, 0)}

@@ -81,13 +81,18 @@ static inline uint32_t generation_of(const struct view *view) {
     return view->root == view->granule ? generation : generation + owner_table[view->root].generation;
 }
 
-// By the byte alone: a load of the whole entry would wait for the byte that a gate has just written (core/gates/give.S).
-static inline uint8_t owner_byte(uint64_t granule) { return ((const volatile uint8_t *)&owner_table[granule])[sizeof *owner_table - 1]; }
+// By the byte alone: a load of the whole entry would wait for the byte that a gate has just written
+// (core/gates/give.S).
+static inline uint8_t owner_byte(uint64_t granule) {
+    return ((const volatile uint8_t *)&owner_table[granule])[sizeof *owner_table - 1];
+}
 
-// Takes the own object that starts at address out of use. False when there is none in use, with nothing changed. Whether it
-// is lent is still to be asked. Interior granules have an entry of 0, so the entry alone tells that an object starts here.
+// Takes the own object that starts at address out of use. False when there is none in use, with nothing changed.
+// Whether it is lent is still to be asked. Interior granules have an entry of 0, so the entry alone tells that an
+// object starts here.
 static inline bool own_use_end(const void *address) {
-    // Rotated, an offset that is no multiple of a granule becomes too large: one comparison refuses it and foreign addresses.
+    // Rotated, an offset that is no multiple of a granule becomes too large: one comparison refuses it and foreign
+    // addresses.
     uint64_t offset = (uintptr_t)address - ARENA_BASE, granule = offset >> 8 | offset << 56;
     _Static_assert(XHEAP_GRANULE_BYTES == 1 << 8, "the rotation");
     if (__builtin_expect(granule >= XHEAP_GRANULES, 0)) return false;

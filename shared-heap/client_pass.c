@@ -42,8 +42,10 @@ static void close_level(struct pass *pass) {
 
 static uint32_t level_count(const struct pass *pass) { return pass->depth <= NESTING_MAX ? pass->count - pass->base : 0; }
 
-// Something is lent, or what came behind these is refused: the first of them says why. All are in use again unless the result is 0.
-__attribute__((noinline)) static int pass_carefully(void *const *passed, size_t count, bool is_refused, const void *refused) {
+// Something is lent, or what came behind these is refused: the first of them says why. All are in use again unless the
+// result is 0.
+__attribute__((noinline))
+static int pass_carefully(void *const *passed, size_t count, bool is_refused, const void *refused) {
     int error = 0;
     for (size_t i = 0; i < count && !error; i++)
         if (is_lent(granule_of(passed[i]))) error = client_misuse(XHEAP_PASS, -EBUSY, passed[i], 0);

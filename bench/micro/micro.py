@@ -22,12 +22,14 @@ import system
 CONFIG = os.path.join("bench", "configs", "bench_defconfig")
 TIMEOUT_SECONDS = 120
 # row -> the row that it is compared with
-RATIO_TO = {"wrpkru": "floor", "call": "floor", "gate_light": "floor", "gate_full": "floor", "gate_give": "gate_full", "give_chain_32": "gate_full",
+RATIO_TO = {"wrpkru": "floor", "call": "floor", "gate_light": "floor", "gate_full": "floor", "gate_give": "gate_full",
+            "give_chain_32": "gate_full",
             "heap_pair": "glibc_pair", "context_switch": "gate_full", "clock_read": "gate_full"}
 # (row, reference, the most that is expected)
 EXPECTED = [("gate_full", "floor", 1.35), ("gate_give", "gate_full", 1.6)]
 # (row, row that is taken off or None, parts of the rest, cycles that a part may take, what a part is)
-EXPECTED_CYCLES = [("give_32", "give_none", 32, 12, "object beyond the gate"), ("give_chain_32", "gate_full", 32, 12, "child beyond the gate"),
+EXPECTED_CYCLES = [("give_32", "give_none", 32, 12, "object beyond the gate"),
+                   ("give_chain_32", "gate_full", 32, 12, "child beyond the gate"),
                    ("lend_check", None, 1, 10, "check")]
 
 

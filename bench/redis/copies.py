@@ -61,7 +61,8 @@ def table(platform, config, folder, results):
     who = sorted({name for samples in results.values() for copies, _ in samples for name in copies} - {GATES, TOTAL})
     who = [name for name in who if any(copies.get(name, 0) >= 0.005 for samples in results.values() for copies, _ in samples)]
     cost = "instructions" if platform.accel == "tcg" else "cycles"
-    print(f"\n{config}: copies of each byte of a value, by domain; medians of {ROUNDS} rounds, one connection over {platform.path}\n")
+    print(f"\n{config}: copies of each byte of a value, by domain; medians of {ROUNDS} rounds, one connection over "
+          f"{platform.path}\n")
     print(f"{'request':<16}" + "".join(f"{name:>12}" for name in (GATES, *who, TOTAL)) + f"{cost + '/request':>22}")
     rows = []
     for (test, size), samples in results.items():
@@ -84,7 +85,8 @@ def main():
     parser.add_argument("--accel", choices=("tcg", "kvm"), default="tcg")
     parser.add_argument("configs", nargs="*", default=["separate"])
     asked = parser.parse_args()
-    platform = redis_bench.Host() if asked.platform == "host" else {"tcg": redis_bench.Counted, "kvm": redis_bench.Virtual}[asked.accel]()
+    on_pc = {"tcg": redis_bench.Counted, "kvm": redis_bench.Virtual}[asked.accel]
+    platform = redis_bench.Host() if asked.platform == "host" else on_pc()
     reason = redis_bench.missing(platform) or (system.missing_mpk() if platform.name == "host" else None)
     if reason:
         print(f"Copies cannot be counted here. {reason}")

@@ -4,8 +4,8 @@
 // slots_asm.h - the words that a gate reads in a domain's own memory.
 //
 // Each domain has two pages at its data start, symbol slot_<domain>, under its own key. Words named below; then one
-// 64-bit token per edge that the domain is part of (give edges: two, the monitor's three). The second page counts, per edge, the
-// calls that the domain made and the bytes that its stubs copied for them.
+// 64-bit token per edge that the domain is part of (give edges: two, the monitor's three). The second page counts, per
+// edge, the calls that the domain made and the bytes that its stubs copied for them.
 // Invariant: gates name slots only through SLOT(), so that a per-CPU page (SMP) changes one line.
 // What a domain writes into its own slots harms only itself: the peers' words lie in the peers' pages.
 #ifndef CORE_SLOTS_ASM_H
@@ -19,7 +19,7 @@
 #define SLOT_GIVEN 0x68   // monitor's slots only: struct give_list of the running thread (swapped)
 #define SLOT_COPIED 0x70  // payload that the domain's own code copied, in bytes: copy_data() (lib/copy.h)
 #define SLOT_TOKENS 0x100 // u64 per edge; domain.h: TOKEN_*
-#define SLOT_CALLS 0x1000 // two u64 per outgoing edge: crossings; bytes that the caller's stub copied, or the callee's for copy_in
+#define SLOT_CALLS 0x1000 // two u64 per outgoing edge: crossings; bytes that stubs copied, the callee's for copy_in too
 #define SLOTS_BYTES 0x2000
 #define SLOT_EDGES_MAX 256
 

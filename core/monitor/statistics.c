@@ -3,8 +3,9 @@
 
 // statistics.c - counters as machine lines on the console: STAT name ..., closed by STAT end.
 //
-//   crossings caller function    calls through that gate             bounced caller function    bytes that its stubs copied
-//   copied domain                payload that its code copied        objects.domain, busy_tsc, tsc_khz, switches, threads
+//   crossings caller function    calls through that gate
+//   bounced caller function      bytes that its stubs copied
+//   copied domain                payload that its code copied
 //
 // The first three lie in the domains' own memory: whoever lies there, lies about itself.
 #include "clock.h"

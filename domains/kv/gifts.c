@@ -49,7 +49,8 @@ bool gifts_add(struct gifts *gifts, bool before, const struct gift_part *parts, 
     struct gifts *one = before ? &added : gifts, *other = before ? gifts : &added;
     if (one->last)
         one->last->next = other->first;
-    *gifts = (struct gifts){.first = one->first ? one->first : other->first, .last = other->last ? other->last : one->last,
+    *gifts = (struct gifts){.first = one->first ? one->first : other->first,
+                            .last = other->last ? other->last : one->last,
                             .bytes = one->bytes + other->bytes};
     return true;
 }

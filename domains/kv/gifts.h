@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// gifts.h - large replies that wait in objects of the exchange heap, private to kv: net gets the objects, so nothing is copied again.
+// gifts.h - large replies that wait in objects of the exchange heap, private to kv: net gets the objects, so nothing is
+// copied again.
 //
 // Invariant: bytes is the sum over the list; every gift has some.
 #ifndef KV_GIFTS_H
@@ -27,8 +28,8 @@ struct gifts {
 
 struct gift_part { const void *data; size_t bytes; };
 
-// Adds count parts, one behind the other, behind what waits or before it. False when more than limit bytes would wait, or a
-// heap is exhausted; then nothing changed.
+// Adds count parts, one behind the other, behind what waits or before it. False when more than limit bytes would wait,
+// or a heap is exhausted; then nothing changed.
 bool gifts_add(struct gifts *gifts, bool before, const struct gift_part *parts, size_t count, size_t limit);
 // Takes the first, of which there must be one, off the list: its object is the caller's.
 char *gifts_take(struct gifts *gifts, uint32_t *bytes);

@@ -6,7 +6,8 @@
 // A reply goes straight into the shared-heap object of this round's replies while there is room, else, and from then on,
 // into the connection's private buffer, so that the order stays.
 // A value from GIFT_BYTES_MIN on for which that has no room goes into objects of its own, which net gets as they are.
-// Invariant: the peer gets direct, then the gifts, then the buffer: nothing goes to one of them while a later one holds something. After failed, the connection must be closed.
+// Invariant: the peer gets direct, then the gifts, then the buffer: nothing goes to one of them while a later one holds
+// something. After failed, the connection must be closed.
 #ifndef KV_REPLY_H
 #define KV_REPLY_H
 

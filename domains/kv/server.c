@@ -107,7 +107,8 @@ static bool gather_ready(void) {
     bool more = false;
     for (struct connection *connection = connections.first_ready, *next; connection; connection = next) {
         next = connection->next;
-        if (connection->gifts.first && connection->round != round_number && (!give_all(connection) || !connection->ready))
+        if (connection->gifts.first && connection->round != round_number &&
+            (!give_all(connection) || !connection->ready))
             continue;
         size_t room = REPLIES_BYTES - replies_used, waiting = buffer_bytes(&connection->output);
         if (connection->round == round_number || send_count == NET_SENDS_MAX || (waiting && !room)) {

@@ -45,11 +45,12 @@ bool given_push(struct flow *flow) {
     struct tcp_pcb *pcb = flow->pcb;
     if (given_is_whole(flow))
         return true;
+    const u8_t flags = given->is_copied ? TCP_WRITE_FLAG_COPY : 0;
     while (given->left_bytes > 0) {
         uint32_t part = given->left_bytes, room = tcp_sndbuf(pcb);
         part = part < room ? part : room;
         part = part < WRITE_BYTES_MAX ? part : WRITE_BYTES_MAX;
-        if (part == 0 || tcp_write(pcb, given->object + given->at, (u16_t)part, given->is_copied ? TCP_WRITE_FLAG_COPY : 0) != ERR_OK)
+        if (part == 0 || tcp_write(pcb, given->object + given->at, (u16_t)part, flags) != ERR_OK)
             return false;
         given->at += part;
         given->left_bytes -= part;
@@ -60,7 +61,8 @@ bool given_push(struct flow *flow) {
     return true;
 }
 
-// The sequence number of the first byte that lwIP may send, or send again. What waits to be sent again is first in unsent.
+// The sequence number of the first byte that lwIP may send, or send again. What waits to be sent again is first in
+// unsent.
 static uint32_t oldest(const struct tcp_pcb *pcb) {
     uint32_t first = pcb->snd_lbb;
     if (pcb->unsent != NULL)
@@ -83,7 +85,8 @@ void given_release(struct flow *flow) {
     if (flow->given_first == NULL)
         return;
     const uint32_t first = oldest(flow->pcb);
-    while (flow->given_first != NULL && flow->given_first->left_bytes == 0 && TCP_SEQ_LEQ(flow->given_first->end, first))
+    while (flow->given_first != NULL && flow->given_first->left_bytes == 0 &&
+           TCP_SEQ_LEQ(flow->given_first->end, first))
         first_free(flow);
 }
 

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// given.h - objects that an application gave to be sent: lwIP refers to their bytes instead of copying them; private to net.
+// given.h - objects that an application gave to be sent: lwIP refers to their bytes instead of copying them; private to
+// net.
 //
 //   given_add       one more for a connection, of which nothing is queued yet
 //   given_push      queues what there is room for; true when nothing is left to be queued
 //   given_release   frees those whose bytes the peer has
 //   given_end       frees all: lwIP has freed the connection
 //
-// Invariant: an object lives until no segment refers to it. A segment is whole until all of it is acknowledged, and may be sent
-// again from its first byte, so what counts is the first segment that lwIP still has, not the last acknowledgement.
-// What a hostile domain could try: writing to an object meanwhile. It spoils what this one peer gets, as it could before.
+// Invariant: an object lives until no segment refers to it. A segment is whole until all of it is acknowledged, and may
+// be sent again from its first byte, so what counts is the first segment that lwIP still has, not the last
+// acknowledgement. What a hostile domain could try: writing to an object meanwhile. It spoils what this one peer gets,
+// as it could before.
 #ifndef NET_GIVEN_H
 #define NET_GIVEN_H
 

@@ -86,12 +86,12 @@ GATE(net) int net_bind(uint16_t port);
 BLOCKS GATE_GIVES(net) int net_exchange(lend_inout(sizeof(struct net_batch)) struct net_batch *batch,
                                         lend_in(bytes) const void *data, size_t bytes);
 
-// Sends [offset, +bytes) of an object of the caller's, without copying it: it becomes net's, and is freed when the peer has the
-// bytes, or with the connection. Worth its crossing from some 16 KiB on. Returns how many bytes are queued; fewer than
-// asked: the rest follows by itself, NET_WRITABLE says when all are queued, and until then the connection has no events
-// and takes nothing else to send. What is queued leaves with the thread's next net_exchange(). Errors, with which the object is freed:
-// -ESTALE for a dead handle or another thread's, -EINVAL outside the object, for no bytes and for a handle of datagrams,
-// -EBUSY while the one before is not all queued, -ENOMEM. Does not block.
+// Sends [offset, +bytes) of an object of the caller's, without copying it: it becomes net's, and is freed when the peer
+// has the bytes, or with the connection. Worth its crossing for 64 KiB. Returns how many bytes are queued;
+// fewer than asked: the rest follows by itself, NET_WRITABLE says when all are queued, and until then the connection
+// has no events and takes nothing else to send. What is queued leaves with the thread's next net_exchange(). Errors,
+// with which the object is freed: -ESTALE for a dead handle or another thread's, -EINVAL outside the object, for no
+// bytes and for a handle of datagrams, -EBUSY while the one before is not all queued, -ENOMEM. Does not block.
 GATE(net) int net_give(give void *data, net_socket_t socket, uint32_t offset, uint32_t bytes);
 
 // Keeps connections alive while no application calls net_exchange(): timers, acknowledgements, and what has arrived.

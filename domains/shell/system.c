@@ -102,8 +102,8 @@ void command_gates(void) {
             called++;
             total += edge->calls;
             copied += edge->copied_bytes;
-            out_line("%-12.12s %-12.12s %-24.24s %-5s %11lu %10lu", domain_name(edge->caller), domain_name(edge->callee),
-                     out_name(edges[i].function, sizeof(edges[i].function)), kind_name(edge->kind), edge->calls,
+            out_line("%-12.12s %-12.12s %-24.24s %-5s %11lu %10lu", domain_name(edge->caller),
+                     domain_name(edge->callee), out_name(edges[i].function, sizeof(edges[i].function)), kind_name(edge->kind), edge->calls,
                      edge->copied_bytes);
         }
     }

@@ -51,7 +51,8 @@ static void backpressure(void **state) {
     talk_close(&talk);
 }
 
-// Large values go as objects, small replies round them as bytes: the order is that of the requests, whatever direct has room for.
+// Large values go as objects, small replies round them as bytes: the order is that of the requests, whatever direct has
+// room for.
 static void gifts_keep_the_order(void **state) {
     (void)state;
     static char value[300000], request[400000], wanted[2000000];
@@ -80,7 +81,8 @@ static void gifts_keep_the_order(void **state) {
     }
 }
 
-// What direct could not deliver goes before the gifts; a heap that fails leaves them as they were; a dropped client's are freed.
+// What direct could not deliver goes before the gifts; a heap that fails leaves them as they were; a dropped client's
+// are freed.
 static void gifts_before_and_without_memory(void **state) {
     (void)state;
     static char value[200000];

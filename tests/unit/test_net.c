@@ -453,7 +453,8 @@ static void test_path_that_loses_each_tail(void **state) {
     assert_int_equal(peer_resets, resets);
 }
 
-// The same for bytes that are not copied: the address sanitizer sees an object that is freed before its last segment is sent.
+// The same for bytes that are not copied: the address sanitizer sees an object that is freed before its last segment is
+// sent.
 static void test_given_bytes_survive_loss(void **state) {
     gives = true;
     test_segments_grow_and_survive_loss(state);

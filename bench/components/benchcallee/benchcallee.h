@@ -21,8 +21,8 @@ GATE(benchcallee) int benchcallee_null(uint64_t value);
 // Keeps the object. Returns how many it holds, or -ENOMEM (the object is freed) when it holds BENCHCALLEE_HELD_MAX.
 GATE(benchcallee) int benchcallee_keep(give void *object);
 
-// Hands over the last count (0..BENCHCALLEE_HAND_MAX) objects that it keeps, through xheap_pass_all(). Returns how many, or
-// -EINVAL when it has not as many, or the error of xheap_pass_all().
+// Hands over the last count (0..BENCHCALLEE_HAND_MAX) objects that it keeps, through xheap_pass_all(). Returns how
+// many, or -EINVAL when it has not as many, or the error of xheap_pass_all().
 GATE_GIVES(benchcallee) int benchcallee_hand(uint32_t count);
 
 // Frees every object that it keeps. Returns how many, or the first error of xheap_free().
