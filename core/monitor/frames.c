@@ -22,15 +22,15 @@ const struct edge *frames_entry(uint32_t domain, uint64_t anchor) {
     return edge_table[id].callee == domain ? &edge_table[id] : NULL;
 }
 
-// Code that calls for somebody else.
-static bool is_between(uint64_t address) {
+// Code that calls for somebody else. The monitor's own is so only where it has no stack of its own: behind a gate it is the caller.
+static bool is_between(uint64_t address, bool with_monitor) {
     const char *file = symbol_file(address);
     if (symbol_is_generated(address)) return true;
-    return file && (!strncmp(file, "shared-heap/", 12) || !strncmp(file, "core/monitor/", 13));
+    return file && (!strncmp(file, "shared-heap/", 12) || (with_monitor && !strncmp(file, "core/monitor/", 13)));
 }
 
-uint64_t frames_site_above(uint64_t address, uint64_t frame_pointer) {
-    for (uint32_t i = 0; i < FRAMES_MAX && is_between(address - 1); i++) {
+static uint64_t site_above(uint64_t address, uint64_t frame_pointer, bool with_monitor) {
+    for (uint32_t i = 0; i < FRAMES_MAX && is_between(address - 1, with_monitor); i++) {
         uint64_t frame[2]; // previous frame pointer, return address
         if (nucleus_memory_read(frame_pointer, frame, sizeof frame)) break;
         frame_pointer = frame[0];
@@ -39,11 +39,13 @@ uint64_t frames_site_above(uint64_t address, uint64_t frame_pointer) {
     return address;
 }
 
+uint64_t frames_site_above(uint64_t address, uint64_t frame_pointer) { return site_above(address, frame_pointer, true); }
+
 uint64_t frames_site(uint64_t gate_frame) {
     uint64_t address = 0, frame_pointer = 0;
     if (nucleus_memory_read(gate_frame + FRAME_RETURN, &address, 8)) return 0;
     if (nucleus_memory_read(gate_frame + FRAME_RBP, &frame_pointer, 8)) return address;
-    return frames_site_above(address, frame_pointer);
+    return site_above(address, frame_pointer, false);
 }
 
 bool frames_is_suspended(const struct edge *edge, uint64_t *gate_frame) {

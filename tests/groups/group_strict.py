@@ -157,7 +157,7 @@ def load():
         for _ in range(LOAD_ROUNDS):
             end = time.monotonic() + ROUND_SECONDS
             while time.monotonic() < end:
-                for words in (["-n", "20000", "-P", "8"], ["-n", "300", "-d", "30000"]):
+                for words in (["-n", "400000", "-P", "8"], ["-n", "6000", "-d", "30000"]):  # long: ports are few
                     done = running.command(["redis-benchmark", "-h", running.address, "-p", str(running.port), "-t",
                                             "set,get", "-c", "30", "-r", "100", "-q", *words], timeout=60)
                     check(done.returncode == 0 and "rror" not in done.stdout + done.stderr, running.report(done.stderr))
