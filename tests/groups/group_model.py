@@ -3,7 +3,8 @@
 """group_model.py - what is proved of the exchange heap (docs/heap-proofs.md): SPIN searches tests/model/ownership.pml, Frama-C proves
 the free lists and the lookup in the owner table.
 
-Each scenario is searched completely. Controls: each seeded bug must be found, each broken function must leave a goal unproved.
+Each scenario is searched completely. What the lookup's proof assumes of masks, z3 decides. Controls: each seeded bug must be found,
+each broken function must leave a goal unproved.
 """
 import os
 import re
@@ -60,6 +61,17 @@ BROKEN = (
     ("pop that does not unlink", "    free_head[size_class] = heap_next[head - 1];\n", ""),
     ("push that forgets the list", "    heap_next[granule] = free_head[size_class];\n", "    heap_next[granule] = 0;\n"),
     ("an index one too high", "    heap_next[head - 1] = 0;\n", "    heap_next[head] = 0;\n"),
+)
+
+# the same for the lookup, in shared-heap/client.h, after the function and the goal that must stay open
+BROKEN_LOOKUP = (
+    ("view_at", "assert_rte_index_bound", "the first byte past the heap",
+     "offset < ARENA_BYTES ? chunk_class", "offset <= ARENA_BYTES ? chunk_class"),
+    ("view_at", "object_ensures_4", "room counted from the start",
+     "xheap_entry_owner(entry), bytes - inside}", "xheap_entry_owner(entry), bytes}"),
+    ("view_at", "assert_rte_index_bound_3", "a link followed that is none", "== XHEAP_CHILD, 0)", "!= XHEAP_CHILD, 0)"),
+    ("view_at", "object_ensures_13", "a child without its root's owner",
+     "        entry = owner_table[root].owner_link;", "       "),
 )
 
 
@@ -119,42 +131,96 @@ def bug_case(bug):
     return ktap.Case(f"control: {bug} is found", run, skip=missing("spin"))
 
 
-def proved(source, folder, seconds):
-    """(goals proved, goals, output) for the free lists in this source, with so many seconds a goal."""
+def proved(source, functions, folder, seconds, *more, first=()):
+    """(goals proved, goals, output) for functions in this source, with so many seconds a goal; folders in first have other headers."""
     os.makedirs(folder, exist_ok=True)
     environment = {"WHY3CONFIG": os.path.join(folder, "why3.conf")}
     command(["why3", "config", "detect"], folder, environment=environment)
-    includes = " ".join("-I" + os.path.join(ROOT, part) for part in ("core/include", "shared-heap", "core/monitor", "lib"))
+    includes = " ".join("-I" + os.path.join(ROOT, part) for part in (*first, "core/include", "shared-heap", "core/monitor", "lib"))
     status, text = command(["frama-c", "-machdep", "gcc_x86_64", "-c11", f"-cpp-extra-args={includes}", source, "-wp", "-wp-rte",
                             "-wp-prover", "z3,cvc4", "-wp-timeout", str(seconds), "-wp-par", "2",
-                            "-wp-fct", "freelist_push,freelist_pop"], folder, environment=environment)
+                            "-wp-fct", functions, *more], folder, environment=environment)
     found = re.search(r"Proved goals:\s+(\d+) / (\d+)", text)
     check(status == 0 and found, "frama-c did not finish\n" + text)
     return int(found.group(1)), int(found.group(2)), text
 
 
 FREELIST = os.path.join(ROOT, "shared-heap", "monitor_freelist.c")
+LISTS = "freelist_push,freelist_pop"
+CLIENT = os.path.join(ROOT, "shared-heap", "client.h")
+LOOKUP = os.path.join(ROOT, "tests", "model", "lookup.c")
+LOOKUPS = "view_at,granule_of,heap_class,xheap_entry_owner,xheap_entry_link"
+BITS = 64
+AXIOM = r"axiom \w+: \\forall integer x; 0 <= x < 0x1(0{16}) ==> \(x & (\d+)\) == x % (\d+);"
+PART = ("axiom part: \\forall integer x, y;\n        0 <= x < 0x10000000000000000 && 0 <= y < 0x10000000000000000"
+        " ==> 0 <= (x & y) <= x;")
 
 
 def freelists():
-    done, goals, text = proved(FREELIST, os.path.join(OUT, "freelist"), 20)
+    done, goals, text = proved(FREELIST, LISTS, os.path.join(OUT, "freelist"), 20)
     check(goals >= 30, f"only {goals} goals: the contracts are gone")
     equal("goals proved", done, goals)
     return f"{goals} goals"
 
 
-def broken_freelists(what, line, instead):
-    folder = os.path.join(OUT, "broken-" + what.replace(" ", "-"))
+def broken_copy(source, what, line, instead):
+    """(folder, path) of a copy of source in which line is replaced."""
+    folder = os.path.join(OUT, "broken-" + re.sub("[^a-z]+", "-", what))
     os.makedirs(folder, exist_ok=True)
-    with open(FREELIST, encoding="utf-8") as source:
-        text = source.read()
+    with open(source, encoding="utf-8") as original:
+        text = original.read()
     equal(f"places of {line}", text.count(line), 1)
-    copy = os.path.join(folder, "monitor_freelist.c")
+    copy = os.path.join(folder, os.path.basename(source))
     with open(copy, "w", encoding="utf-8") as out:
         out.write(text.replace(line, instead))
-    done, goals, _ = proved(copy, folder, 5)
+    return folder, copy
+
+
+def broken_freelists(what, line, instead):
+    folder, copy = broken_copy(FREELIST, what, line, instead)
+    done, goals, _ = proved(copy, LISTS, folder, 5)
     check(done < goals, f"all {goals} goals are proved of broken code")
     return f"{goals - done} of {goals} goals unproved"
+
+
+def lookup():
+    done, goals, text = proved(LOOKUP, LOOKUPS, os.path.join(OUT, "lookup"), 20, "-wp-no-volatile")
+    check(goals >= 40, f"only {goals} goals: the contracts are gone")
+    equal("goals proved", done, goals)
+    return f"{goals} goals"
+
+
+def broken_lookup(function, goal, what, line, instead):
+    folder, _ = broken_copy(CLIENT, what, line, instead)
+    _, _, text = proved(LOOKUP, function, folder, 1, "-wp-no-volatile", first=(folder,))
+    found = re.search(rf"^.*Goal typed_{function}_{goal}\b.*$", text, re.MULTILINE)
+    check(found and "Valid" not in found.group(0), f"{goal} is proved of broken code, or is no goal\n" + text)
+    return f"{goal} is unproved"
+
+
+def always(claim):
+    """Whether z3 finds the claim true of all 64-bit x, y."""
+    x_and_y = "".join(f"(declare-const {name} (_ BitVec {BITS}))" for name in "xy")
+    path = os.path.join(OUT, "axiom.smt2")
+    os.makedirs(OUT, exist_ok=True)
+    with open(path, "w", encoding="utf-8") as out:
+        out.write(f"(set-logic QF_BV){x_and_y}(assert (not {claim}))(check-sat)\n")
+    _, text = command(["z3", "-T:60", path], OUT)
+    return text.strip() == "unsat"
+
+
+def axioms():
+    with open(LOOKUP, encoding="utf-8") as source:
+        text = source.read()
+    masks = [(int(mask), int(size)) for _, mask, size in re.findall(AXIOM, text)]
+    equal("axioms", text.count("axiom "), len(masks) + 1)
+    equal("axioms of the other form", text.count(PART), 1)
+    check(always("(bvule (bvand x y) x)"), "z3 does not confirm the axiom part")
+    for mask, size in masks:
+        claim = f"(= (bvand x (_ bv{mask} {BITS})) (bvurem x (_ bv{size} {BITS})))"
+        check(always(claim), f"z3 does not confirm & {mask}")
+    check(not always(f"(= (bvand x (_ bv255 {BITS})) (bvurem x (_ bv512 {BITS})))"), "z3 confirms what is false")
+    return f"{len(masks) + 1} axioms"
 
 
 def cases():
@@ -163,6 +229,11 @@ def cases():
     for what, line, instead in BROKEN:
         yield ktap.Case(f"control: {what} leaves a goal unproved",
                         lambda broken=(what, line, instead): broken_freelists(*broken), skip=reason)
+    yield ktap.Case("lookup in the owner table: in bounds, and the object round the address", lookup, skip=reason)
+    yield ktap.Case("lookup: the axioms hold", axioms, skip=reason)
+    for function, goal, what, line, instead in BROKEN_LOOKUP:
+        yield ktap.Case(f"control: {what} leaves a goal unproved",
+                        lambda broken=(function, goal, what, line, instead): broken_lookup(*broken), skip=reason)
     for name in SCENARIOS:
         yield scenario_case(name)
     for bug in BUGS:
