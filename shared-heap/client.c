@@ -29,9 +29,7 @@ _Static_assert(XHEAP_GRANULE_BYTES == 1 << 8, "class_of");
 // What is ours goes back; another owner's object never gets here.
 static void drain(const uint32_t *granules, uint32_t count) {
     uint64_t words[XHEAP_DRAIN_BATCH / 3] = {0};
-    for (uint32_t i = 0; i < count; i++) {
-        words[i / 3] |= (uint64_t)(granules[i] + 1) << i % 3 * XHEAP_NUMBER_BITS;
-    }
+    for (uint32_t i = 0; i < count; i++) xheap_name(words, i, granules[i]);
     int error = xheap_drain(words[0], words[1], words[2], words[3], words[4], words[5]);
     (void)error;
 }
@@ -101,15 +99,22 @@ __attribute__((noinline)) static int free_drained(uint32_t granule) {
     return 0;
 }
 
+static inline int keep(uint32_t granule) {
+    uint32_t size_class = heap_class(granule);
+    struct magazine *mine = magazine(size_class);
+    uint32_t count = mine->count;
+    if (__builtin_expect(count == keep_max[size_class], 0)) return free_drained(granule);
+    mine->granule[count] = granule;
+    mine->count = count + 1;
+    return 0;
+}
+
 // Not simply an object of ours: no such object, one that may be lent, or one with children or untrusted, which is not for a magazine.
 __attribute__((noinline)) static int free_carefully(void *address) {
     if (!part_with(address)) return client_refusal(XHEAP_FREE, address);
     uint32_t granule = granule_of(address);
     if (xheap_entry_link(owner_table[granule].owner_link)) return drain_one(granule), 0;
-    struct magazine *mine = magazine(heap_class(granule));
-    if (mine->count == keep_max[heap_class(granule)]) return free_drained(granule);
-    mine->granule[mine->count++] = granule;
-    return 0;
+    return keep(granule);
 }
 
 int xheap_free(void *address) {
@@ -121,13 +126,7 @@ int xheap_free(void *address) {
     // Looked at last: another thread could have attached a child to it until then.
     if (__builtin_expect(client_lent || owner_table[granule].owner_link != (uint32_t)domain_self << 24, 0))
         return use_begin(granule), free_carefully(address);
-    uint32_t size_class = heap_class(granule);
-    struct magazine *mine = magazine(size_class);
-    uint32_t count = mine->count;
-    if (__builtin_expect(count == keep_max[size_class], 0)) return free_drained(granule);
-    mine->granule[count] = granule;
-    mine->count = count + 1;
-    return 0;
+    return keep(granule);
 }
 
 size_t xheap_room(const void *address) {

@@ -17,7 +17,7 @@ int xheap_attach(void *root, void *const *children, size_t count) {
                   : part_with(child) ? 0 : client_refusal(XHEAP_ATTACH, child);
             if (error) break;
             granules[batch] = granule_of(child);
-            words[batch / 3] |= (uint64_t)(granules[batch] + 1) << batch % 3 * XHEAP_NUMBER_BITS;
+            xheap_name(words, batch, granules[batch]);
         }
         int refused = batch ? xheap_join(granule_of(root), words[0], words[1], words[2], words[3], words[4]) : 0;
         for (uint32_t i = 0; refused && i < batch; i++) use_begin(granules[i]);

@@ -97,7 +97,7 @@ int xheap_drain(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint
     uint32_t caller = monitor_caller(), named = 0, done = 0;
     const uint64_t words[] = {a, b, c, d, e, f};
     for (uint32_t i = 0; i < XHEAP_DRAIN_BATCH; i++) {
-        uint32_t number = words[i / 3] >> i % 3 * XHEAP_NUMBER_BITS & ((1u << XHEAP_NUMBER_BITS) - 1);
+        uint32_t number = xheap_named(words, i);
         if (!number) continue;
         named++;
         if (number > XHEAP_GRANULES || xheap_entry_owner(owner_table[number - 1].owner_link) != caller ||

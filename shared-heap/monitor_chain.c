@@ -13,16 +13,12 @@ static bool is_own_root(uint32_t granule, uint32_t caller) {
     return xheap_entry_owner(owner_table[granule].owner_link) == caller;
 }
 
-static uint32_t number_of(const uint64_t words[], uint32_t i) {
-    return words[i / 3] >> i % 3 * XHEAP_NUMBER_BITS & ((1u << XHEAP_NUMBER_BITS) - 1);
-}
-
 int xheap_join(uint64_t root, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e) {
     uint32_t caller = monitor_caller(), joined = 0;
     const uint64_t words[] = {a, b, c, d, e};
     if (root >= XHEAP_GRANULES || !is_own_root((uint32_t)root, caller)) return -EPERM;
     for (uint32_t i = 0; i < XHEAP_JOIN_BATCH; i++) {
-        uint32_t number = number_of(words, i);
+        uint32_t number = xheap_named(words, i);
         if (!number) continue;
         if (number - 1 == root) return -EINVAL;
         if (!is_own_root(number - 1, caller) || xheap_entry_link(owner_table[number - 1].owner_link) & LINK_CHILDREN) return -EPERM;
@@ -31,7 +27,7 @@ int xheap_join(uint64_t root, uint64_t a, uint64_t b, uint64_t c, uint64_t d, ui
     struct xheap_owner *of = heap_entry((uint32_t)root);
     if ((of->owner_link & LINK_CHILDREN) + joined > XHEAP_CHILDREN_MAX) return -E2BIG;
     for (uint32_t i = 0; i < XHEAP_JOIN_BATCH; i++) {
-        uint32_t number = number_of(words, i);
+        uint32_t number = xheap_named(words, i);
         // The same one twice: it is a child by now.
         if (!number || xheap_entry_owner(owner_table[number - 1].owner_link) != caller) continue;
         of->owner_link += 1 + (of->owner_link & XHEAP_UNTRUSTED ? 0 : owner_table[number - 1].owner_link & XHEAP_UNTRUSTED);

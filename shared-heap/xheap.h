@@ -55,6 +55,14 @@ struct xheap_owner {
 static inline uint8_t xheap_entry_owner(uint32_t owner_link) { return (uint8_t)(owner_link >> 24); }
 static inline uint32_t xheap_entry_link(uint32_t owner_link) { return owner_link & 0xffffff; }
 
+// How drain, join and their like name objects, in registers: granule + 1 at place i of the words, three in each; 0: none.
+static inline void xheap_name(uint64_t words[], uint32_t i, uint32_t granule) {
+    words[i / 3] |= (uint64_t)(granule + 1) << i % 3 * XHEAP_NUMBER_BITS;
+}
+static inline uint32_t xheap_named(const uint64_t words[], uint32_t i) {
+    return words[i / 3] >> i % 3 * XHEAP_NUMBER_BITS & ((1u << XHEAP_NUMBER_BITS) - 1);
+}
+
 extern const volatile struct xheap_owner owner_table[XHEAP_GRANULES]; // OWNER_TABLE_BASE
 extern const volatile uint8_t chunk_class[XHEAP_CHUNKS]; // class + 1, 0 = unused chunk; after the table
 static inline uint32_t heap_class(uint32_t granule) { return chunk_class[granule / XHEAP_CHUNK_GRANULES] - 1u; }

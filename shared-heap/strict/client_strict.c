@@ -5,14 +5,10 @@
 #include "client.h"
 #include "xheap_strict.h"
 
-static void word_add(uint64_t words[], uint32_t i, uint32_t granule) {
-    words[i / 3] |= (uint64_t)(granule + 1) << i % 3 * XHEAP_NUMBER_BITS;
-}
-
 int xheap_loan_begin(uint32_t borrower, const void *const *places, size_t count, struct xheap_loan *loan) {
     *loan = (struct xheap_loan){0};
     for (uint32_t i = 0; i < count; i++)
-        if (places[i]) word_add(loan->words, i, view_of(places[i]).root);
+        if (places[i]) xheap_name(loan->words, i, view_of(places[i]).root);
     if (!loan->words[0] && !loan->words[1]) return 0;
     return xheap_lend_out(borrower, loan->words[0], loan->words[1]);
 }
@@ -32,7 +28,7 @@ void client_claim(void **objects, uint32_t count) {
         uint64_t words[XHEAP_DRAIN_BATCH / 3] = {0};
         uint32_t batch = count - done < XHEAP_DRAIN_BATCH ? count - done : XHEAP_DRAIN_BATCH;
         for (uint32_t i = 0; i < batch; i++)
-            if (objects[done + i]) word_add(words, i, granule_of(objects[done + i]));
+            if (objects[done + i]) xheap_name(words, i, granule_of(objects[done + i]));
         int claimed = xheap_claim(words[0], words[1], words[2], words[3], words[4], words[5]);
         for (uint32_t i = 0; i < batch; i++)
             if (objects[done + i] && !(claimed >> i & 1)) {

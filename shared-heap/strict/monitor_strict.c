@@ -101,10 +101,6 @@ void heap_settle(uint32_t granule) {
 
 // ---- gifts and loans
 
-static uint32_t number_of(const uint64_t words[], uint32_t i) {
-    return words[i / 3] >> i % 3 * XHEAP_NUMBER_BITS & ((1u << XHEAP_NUMBER_BITS) - 1);
-}
-
 static bool is_root(uint32_t granule) {
     return granule < XHEAP_GRANULES && owner_of(granule) && owner_of(granule) != XHEAP_CHILD;
 }
@@ -114,7 +110,7 @@ int xheap_claim(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint
     const uint64_t words[] = {a, b, c, d, e, f};
     int claimed = 0;
     for (uint32_t i = 0; i < XHEAP_DRAIN_BATCH; i++) {
-        uint32_t granule = number_of(words, i) - 1;
+        uint32_t granule = xheap_named(words, i) - 1;
         if (granule >= XHEAP_GRANULES || owner_of(granule) != caller || heap_is_lent(granule)) continue;
         heap_settle(granule);
         claimed |= 1 << i;
@@ -137,15 +133,15 @@ int xheap_lend_out(uint64_t borrower, uint64_t a, uint64_t b) {
     const uint64_t words[] = {a, b};
     if (!borrower || borrower >= domain_count || borrower == caller) return -EINVAL;
     for (uint32_t i = 0; i < XHEAP_LOANS_MAX; i++) {
-        int error = number_of(words, i) ? may_lend(number_of(words, i) - 1, caller, (uint32_t)borrower) : 0;
+        int error = xheap_named(words, i) ? may_lend(xheap_named(words, i) - 1, caller, (uint32_t)borrower) : 0;
         if (error) return error;
     }
     for (uint32_t i = 0; i < XHEAP_LOANS_MAX; i++) {
-        if (!number_of(words, i)) continue;
-        struct loan *loan = loan_of(number_of(words, i) - 1);
+        if (!xheap_named(words, i)) continue;
+        struct loan *loan = loan_of(xheap_named(words, i) - 1);
         if (!loan->depth) loan->thread = (uint8_t)public_area.cpu.thread, loan->domain[0] = (uint8_t)caller;
         loan->domain[++loan->depth] = (uint8_t)borrower;
-        heap_settle(number_of(words, i) - 1);
+        heap_settle(xheap_named(words, i) - 1);
     }
     heap_keys_apply();
     return 0;
@@ -156,7 +152,7 @@ int xheap_lend_back(uint64_t a, uint64_t b) {
     const uint64_t words[] = {a, b};
     int error = 0;
     for (uint32_t i = 0; i < XHEAP_LOANS_MAX; i++) {
-        uint32_t number = number_of(words, i);
+        uint32_t number = xheap_named(words, i);
         if (!number) continue;
         struct loan *loan = number <= XHEAP_GRANULES ? loan_of(number - 1) : NULL;
         uint32_t depth = loan && is_root(number - 1) && loan->thread == public_area.cpu.thread ? loan->depth : 0;
