@@ -43,8 +43,8 @@ assembler-flags := -g -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(O)=./bui
 # A variant is a file. Words after the first '_' of its name that say platform, backend or option must fit.
 heap-mode := $(if $(CONFIG_SHARED_HEAP_STRICT),strict,shared)
 options := $(PLATFORM) $(BACKEND) $(heap-mode) \
-	$(if $(CONFIG_TEST_STEP),step,nostep) $(if $(CONFIG_TEST_PROBE),probe,noprobe)
-variants := host pc mpk none shared strict step nostep probe noprobe
+	$(if $(CONFIG_TEST_STEP),step,nostep) $(if $(CONFIG_TEST_PROBE),probe,noprobe) $(if $(CONFIG_FAULT_INJECTION),inject)
+variants := host pc mpk none shared strict step nostep probe noprobe inject
 words-of = $(wordlist 2,99,$(subst _,$(space),$(basename $(notdir $(1)))))
 fits = $(if $(filter-out $(options),$(filter $(variants),$(call words-of,$(1)))),,$(1))
 pick = $(foreach file,$(1),$(call fits,$(file)))
@@ -116,7 +116,7 @@ endef
 # ld -r of the objects, and the signatures of its global functions from DWARF beside it.
 define object-rule
 $(1): $(2) scripts/dwarf.py
-	$$(call say,LD,$$@)$$(LD) -r -o $$@ $(2) && $$(PYTHON) scripts/dwarf.py $$@ $$(@:.o=.json)
+	$$(call say,LD,$$@)$$(LD) -r $(3) -o $$@ $(2) && $$(PYTHON) scripts/dwarf.py $$@ $$(@:.o=.json)
 endef
 
 # ---- lib and the heap's client side: archives, linked per domain
@@ -174,8 +174,10 @@ $$(core-objects)/$(1)/flags: FORCE
 $$(foreach source,$$($(1)-src),$$(eval $$(call compile-rule,$$(core-objects)/$(1)/$$(basename $$(notdir $$(source))).o,$$(source),$$(core-objects)/$(1)/flags,$(1)-$$(if $$(filter %.S,$$(source)),asflags,flags))))
 $(1)-objects := $$(addprefix $$(core-objects)/$(1)/,$$(addsuffix .o,$$(basename $$(notdir $$($(1)-src)))))
 $$($(1)-objects): | $$(core-objects)/autoconf.h
-$$(eval $$(call object-rule,$$(core-objects)/$(1).o,$$($(1)-objects)))
+$$(eval $$(call object-rule,$$(core-objects)/$(1).o,$$($(1)-objects),$$($(1)-ldflags)))
 endef
+# core/monitor/inject_inject.c stands in front of these when the option is on; when it is off they know nothing of it.
+monitor-ldflags := $(if $(CONFIG_FAULT_INJECTION),--wrap=threads_tick --wrap=monitor_probe)
 $(eval $(call core-rules,monitor))
 $(eval $(call core-rules,nucleus))
 
@@ -202,7 +204,7 @@ endef
 define manifest-json
 {"name": "$(notdir $(D))", "out": "$(D)", "platform": "$(PLATFORM)", "backend": "$(BACKEND)", "root": "$(CURDIR)", "build": "$(O)",
 "count": $(if $(CONFIG_GATE_COUNT),true,false), "probe": $(if $(CONFIG_TEST_PROBE),true,false), "floor": $(if $(CONFIG_BENCH_FLOOR),true,false),
-"origins": $(if $(CONFIG_XHEAP_ORIGINS),true,false), "strict": $(if $(CONFIG_SHARED_HEAP_STRICT),true,false),
+"inject": $(if $(CONFIG_FAULT_INJECTION),true,false), "origins": $(if $(CONFIG_XHEAP_ORIGINS),true,false), "strict": $(if $(CONFIG_SHARED_HEAP_STRICT),true,false),
 "compile": $(call strings,$(CC) $(common-flags) $(strict-flags) $(heap-includes) $(private-includes)),
 "assemble": $(call strings,$(CC) $(assembler-flags)),
 "compiler_include": "$(compiler-include)",

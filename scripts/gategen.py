@@ -18,18 +18,23 @@ from prototypes import Function, GateError, Parameter, devices, lent, scan
 DOMAIN_NUCLEUS, DOMAIN_MONITOR, DOMAIN_FIRST = 0, 1, 2
 # Absolute symbols of the linker script, and what the build writes into every domain.
 LINKER_SYMBOLS = {"public_area", "owner_table", "chunk_class", "arena"}
-DOMAIN_SYMBOLS = {"domain_self", "domain_heap_start", "domain_heap_end", "domain_copied"}
+DOMAIN_SYMBOLS = {"domain_self", "domain_heap_start", "domain_heap_end", "domain_copied",
+                  "domain_injects", "domain_inject_count"}
 TABLE_SYMBOLS = {"domain_table", "domain_count", "edge_table", "edge_count"}
 COMPONENT_TABLES = {"component_table", "component_count", "thread_table", "thread_entry_count", "device_table", "device_count",
-                    "probe_table", "symbol_table", "symbol_table_bytes"}
+                    "probe_table", "symbol_table", "symbol_table_bytes", "inject_table", "inject_canaries", "inject_canary_count",
+                    "inject_syscall_site"}
+INJECT_HEADER = "core/include/inject.h"
 FLOOR_SYMBOLS = {"gate_floor", "gate_wrpkru"}
 
 
-def core_headers(component, strict):
-    """The headers of core/include and shared-heap in which monitor or nucleus exports something."""
+def core_headers(component, strict, inject):
+    """The headers of core/include and shared-heap in which monitor or nucleus exports something in this image."""
     out = []
     folders = ["core/include", "shared-heap"] + ["shared-heap/strict"] * strict
     for path in sorted(path for folder in folders for path in glob.glob(f"{folder}/*.h")):
+        if path == INJECT_HEADER and not inject:
+            continue
         with open(path, encoding="utf-8") as text:
             if re.search(rf"^(BLOCKS )?GATE(_GIVES)?\({component}\)", text.read(), re.MULTILINE):
                 out.append(path)
@@ -162,10 +167,10 @@ class Plan:
                                              item["object"], {item["name"], item["provides"]},
                                              set(item["uses"]), item["include"], item["devices"]))
         core = manifest["monitor"]
-        self.monitor = Component("monitor", core_headers("monitor", manifest["strict"]), "reentrant", core["gate"],
+        self.monitor = Component("monitor", core_headers("monitor", manifest["strict"], manifest["inject"]), "reentrant", core["gate"],
                                  core["stack_kib"], core["heap_kib"],
                                  0, 0, core["object"], {"monitor"}, set())
-        self.nucleus = Component("nucleus", core_headers("nucleus", manifest["strict"]), "reentrant", "full", 16, 0,
+        self.nucleus = Component("nucleus", core_headers("nucleus", manifest["strict"], manifest["inject"]), "reentrant", "full", 16, 0,
                                  0, 0, manifest["nucleus"]["object"], {"nucleus"}, set())
         for component in self.everyone():
             component.symbols = objects.object_symbols(component.object)
@@ -302,6 +307,8 @@ class Plan:
         wanted = [(name, component) for component in domain.components for name in sorted(component.symbols.undefined)]
         if domain.id >= DOMAIN_FIRST and self.manifest["probe"]:
             wanted.append(("domain_probe", None))
+        if domain.id >= DOMAIN_FIRST and self.manifest["inject"]:
+            wanted += [(name, None) for name in ("domain_inject_tick", "inject_entry", "inject_init", "inject_call", "inject_returned")]
         for component in domain.components:
             if component.serial:
                 wanted += [("component_lock_acquire", None), ("component_lock_release", None)]
@@ -386,9 +393,17 @@ class Plan:
     def needs_callee_stub(self, function):
         return self.mpk and function.component != "nucleus" and (function.has_pointers or function.gives)
 
+    def is_hooked(self, function):
+        """Does a wrapper ask at its start whether to go wrong (core/include/inject.h)?"""
+        return self.manifest["inject"] and function.component not in ("monitor", "nucleus") and not function.is_thread
+
+    def body(self, function):
+        """The symbol of an implementation, or of what may go wrong instead of it."""
+        return f"{function.name}__{'hooked' if self.is_hooked(function) else 'impl'}"
+
     def locked(self, function):
         """The symbol of an implementation as seen by everybody outside its component."""
-        return f"{function.name}__{'locked' if self.exports[function.name][1].serial else 'impl'}"
+        return f"{function.name}__locked" if self.exports[function.name][1].serial else self.body(function)
 
     def entry(self, function):
         return f"{function.name}__gate" if self.needs_callee_stub(function) else self.locked(function)

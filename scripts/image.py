@@ -67,7 +67,8 @@ class Image:
     def globalise_gates(self):
         """The tables name labels inside gates."""
         wanted = objects.object_symbols(self.path("gates.o")).local
-        names = [f"{e.label}_{word}" for e in self.plan.edges for word in tables.EDGE_LABELS]
+        words = tables.EDGE_LABELS + ("w1",) * self.manifest["inject"]
+        names = [f"{e.label}_{word}" for e in self.plan.edges for word in words]
         names = [name for name in names if name in wanted]
         self.write("gates.labels", "".join(f"{name}\n" for name in names))
         if names:
@@ -87,6 +88,8 @@ class Image:
         archives = ["--start-group"] + self.manifest["archives"] + ["--end-group"]
         part = f"{domain.name}.part.o"
         options = ["-u", "domain_probe"] if probe else []
+        if self.manifest["inject"] and domain.id >= gategen.DOMAIN_FIRST:
+            options += ["-u", "domain_inject_tick"]
         if self.manifest["origins"] and domain.id >= gategen.DOMAIN_FIRST:
             options += [f"--wrap={name}" for name in ORIGINS]
         objects.run(["ld", "-r", "-o", part] + options + inputs + archives, self.out)
@@ -97,6 +100,8 @@ class Image:
         names["domain_lends"] = f"lends_{domain.name}"           # shared-heap/client_lend.c
         names["local_state"] = f"local_state_{domain.name}"      # shared-heap/client.c
         names["domain_origins"] = f"origins_{domain.name}"       # shared-heap/client_origins.c
+        names["domain_injects"] = f"injects_{domain.name}"       # lib/inject.c
+        names["domain_inject_tick"] = f"inject_tick_{domain.name}"
         objects.rename(part, part, names, self.out)
         objects.run(["ld", "-r", "-o", f"{domain.name}.whole.o", part], self.out)
 
@@ -120,7 +125,9 @@ class Image:
                 wanted |= {"nucleus_start"} if domain.id == 0 else set()
             else:
                 wanted = {e.entry for e in self.plan.edges if e.callee is domain} | {f"slot_{domain.name}"}
-                wanted |= {f"{what}_{domain.name}" for what in ("gives", "lends", "local_state", "origins")}
+                wanted |= {f"{what}_{domain.name}" for what in ("gives", "lends", "local_state", "origins", "injects", "inject_tick", "canary_front",
+                                                                "canary_back")}
+                wanted |= {f"canary_{component.name}" for component in domain.components}
                 if not self.plan.mpk:
                     wanted |= {self.plan.target(self.plan.monitor.domain, name) for name in self.plan.monitor.domain.imports}
             objects.keep_global(f"{domain.name}.whole.o", f"{domain.name}.o", wanted & whole[domain.name].defined, self.out)

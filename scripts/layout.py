@@ -121,10 +121,10 @@ class Script:
             name = domain.name
             self.add(f"  image_pristine_{name} = pristine_cursor;")
             self.add(f"  .data.{name} ALIGN({PAGE:#x}) : AT(image_pristine_{name} - {self.delta:#x}) {{ image_data_{name} = .; "
-                     f"{name}.o(.slots.{name}) . = . + {self.shift}; {name}.o(.data .data.*) . = ALIGN(64); }} :pristine_{name}")
+                     f"{name}.o(.slots.{name}) . = . + {self.shift}; {name}.o(.canary.front) {name}.o(.data .data.*) . = ALIGN(64); }} :pristine_{name}")
             self.add(f"  image_pristine_{name}_bytes = SIZEOF(.data.{name});")
             self.add(f"  pristine_cursor = ALIGN(pristine_cursor + SIZEOF(.data.{name}), {PAGE:#x});")
-            self.add(f"  .bss.{name} (NOLOAD) : {{ {name}.o(.bss .bss.* COMMON) . = ALIGN({PAGE:#x}); }} :unmapped")
+            self.add(f"  .bss.{name} (NOLOAD) : {{ {name}.o(.bss .bss.* COMMON) {name}.o(.sbss.canary) . = ALIGN({PAGE:#x}); }} :unmapped")
             self.add(f"  image_data_{name}_bytes = ADDR(.bss.{name}) + SIZEOF(.bss.{name}) - image_data_{name};")
             self.add(f"  . = . + {PAGE:#x};")     # a hole: running off one domain's data does not reach the next
             self.persistent_data(domain)

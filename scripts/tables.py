@@ -9,6 +9,7 @@ import ast
 import operator
 
 import gategen
+import stubs
 from prototypes import GateError
 
 EDGE_LABELS = ("ret", "unw", "end")
@@ -140,6 +141,37 @@ def component_tables(plan):
         out += [f'extern int probe_{d.name}(uintptr_t address, uint32_t write) __asm__("gate_monitor_probe_{d.name}");' for d in probes]
         out += ["int (*const probe_table[])(uintptr_t address, uint32_t write) = {"]
         out += [f"    [{d.id}] = probe_{d.name}," for d in probes] + ["};"]
+    if plan.manifest["inject"]:
+        out += inject_tables(plan)
+    return out
+
+
+def inject_tables(plan):
+    """What core/monitor/inject_inject.c has to know: core/include/inject.h."""
+    site, offset = ("nucleus_syscall_return", " - 2") if plan.manifest["platform"] == "pc" else ("nucleus_syscall_site", "")
+    out = ['#include "inject.h"', f"extern char {site}[];", f"const uintptr_t inject_syscall_site = (uintptr_t){site}{offset};"]
+    rows, canaries = [], []
+    for domain in plan.domains[1:]:
+        places = [("in front of its data", f"canary_front_{domain.name}", stubs.CANARY), ("behind its data", f"canary_back_{domain.name}", 0)]
+        places += [(f"behind the data of {c.name}", f"canary_{c.name}", stubs.CANARY) for c in domain.components if domain.id > 1]
+        out += [f"extern char {symbol}[];" for _, symbol, _ in places]
+        canaries += [f'    {{"{domain.name}", "{where}", (uintptr_t){symbol}, {value:#x}}},' for where, symbol, value in places]
+        if domain.heap_kib:
+            end = stubs.heap_address(plan, domain) + domain.heap_kib * 1024 - stubs.CANARY_BYTES
+            canaries.append(f'    {{"{domain.name}", "at the end of its heap", {end:#x}, 0}},')
+        if domain.id > 1:
+            out.append(f"extern char injects_{domain.name}[], inject_tick_{domain.name}[];")
+    for component in plan.components:
+        domain = component.domain
+        foreign = next((e for e in plan.edges if plan.mpk and e.kind == "FULL" and domain not in (e.caller, e.callee)
+                        and e.callee is not plan.monitor.domain), None)
+        gate, rights = (f"(uintptr_t){foreign.label}_w1", foreign.callee.pkru) if foreign else ("0", 0)
+        out += [f"extern char {foreign.label}_w1[];"] if foreign else []
+        used = any(name in d.imports | d.local for d in plan.domains for name, f in component.exports.items() if plan.is_hooked(f))
+        rows.append(f"    {{(uintptr_t)injects_{domain.name} + {domain.components.index(component)} * sizeof(struct inject_word), "
+                    f"(uintptr_t)inject_tick_{domain.name}, (uintptr_t)canary_{component.name}, {gate}, {rights:#x}, {int(used)}}},")
+    out += ["const struct inject_row inject_table[] = {"] + rows + ["};"]
+    out += ["const struct inject_canary inject_canaries[] = {"] + canaries + ["};", f"const uint32_t inject_canary_count = {len(canaries)};"]
     return out
 
 

@@ -34,6 +34,8 @@ void command_lastsave(struct request *request) { reply_integer(request->reply, r
 
 // DEBUG RELOAD [NOSAVE]
 void command_debug(struct request *request) {
+    if (debug_further(request))
+        return;
     bool keeps_file = request->count == 3 && request_is(request, 2, "nosave");
     if (!request_is(request, 1, "reload")) {
         request_unknown_subcommand(request);

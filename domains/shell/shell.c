@@ -16,7 +16,7 @@
 #include "thread.h"
 
 #define RETRY_NS 100000000u // after a moment's lack of memory
-#define WORDS_MAX 2         // a command, and what should not be there
+#define WORDS_MAX 2         // a command, and the rest
 
 static const struct command {
     const char *name, *help;
@@ -26,6 +26,7 @@ static const struct command {
 static void command_help(void) {
     for (const struct command *command = commands; command->name; command++)
         out_line("%-10s %s", command->name, command->help);
+    further_help();
 }
 
 static const struct command commands[] = {
@@ -55,6 +56,8 @@ void shell_execute(char *text) {
                 command->run();
             return;
         }
+    if (further_execute(words[0], count > 1 ? words[1] : NULL))
+        return;
     out_line("unknown command '%.40s': help lists those that there are", words[0]);
 }
 

@@ -6,6 +6,7 @@
 #ifndef SHELL_SHELL_COMMANDS_H
 #define SHELL_SHELL_COMMANDS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 // shell.c: executes one line, which it cuts up
@@ -22,6 +23,10 @@ void command_shutdown(void);
 const char *domain_name(uint32_t domain);
 // Asks for the names again; a command that shows them does so first.
 void domains_load(void);
+
+// further_none.c, inject/further_inject.c: commands that an option adds; execute: false when name is none of them
+void further_help(void);
+bool further_execute(const char *name, char *rest);
 
 // threads.c
 void command_threads(void);

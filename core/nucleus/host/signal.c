@@ -98,7 +98,7 @@ static uint32_t fault_kind(int signal, int code, const struct sigcontext *m) {
     case SIGFPE: return FAULT_DIVIDE;
     case SIGTRAP: return FAULT_TRAP;
     case SIGSYS: return FAULT_SYSCALL;
-    case SIGBUS: return FAULT_ALIGNMENT;
+    case SIGBUS: return code == CODE_KERNEL ? FAULT_PROTECTION : FAULT_ALIGNMENT; // #SS, #AC
     }
     if (code == CODE_KERNEL) return FAULT_PROTECTION;
     return m->err & 16 ? FAULT_EXECUTE : m->err & 2 ? FAULT_WRITE : FAULT_READ;
