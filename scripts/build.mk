@@ -43,8 +43,9 @@ assembler-flags := -g -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(O)=./bui
 # A variant is a file. Words after the first '_' of its name that say platform, backend or option must fit.
 heap-mode := $(if $(CONFIG_SHARED_HEAP_STRICT),strict,shared)
 options := $(PLATFORM) $(BACKEND) $(heap-mode) \
-	$(if $(CONFIG_TEST_STEP),step,nostep) $(if $(CONFIG_TEST_PROBE),probe,noprobe) $(if $(CONFIG_FAULT_INJECTION),inject)
-variants := host pc mpk none shared strict step nostep probe noprobe inject
+	$(if $(CONFIG_TEST_STEP),step,nostep) $(if $(CONFIG_TEST_PROBE),probe,noprobe) \
+	$(if $(CONFIG_RECOVERY),recover,norecover) $(if $(CONFIG_FAULT_INJECTION),inject)
+variants := host pc mpk none shared strict step nostep probe noprobe recover norecover inject
 words-of = $(wordlist 2,99,$(subst _,$(space),$(basename $(notdir $(1)))))
 fits = $(if $(filter-out $(options),$(filter $(variants),$(call words-of,$(1)))),,$(1))
 pick = $(foreach file,$(1),$(call fits,$(file)))

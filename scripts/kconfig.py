@@ -24,7 +24,8 @@ from objects import write_if_changed
 ASSIGNMENT = re.compile(r'^CONFIG_(\w+)=(.*)$')
 UNSET = re.compile(r'^# CONFIG_(\w+) is not set')
 # What reaches the trusted code's autoconf.h; placement must not, or moving a component would recompile it.
-TRUSTED_OPTIONS = ("TICK_HZ", "GATE_COUNT", "TEST_PROBE", "TEST_STEP", "BENCH_FLOOR", "SHARED_HEAP_STRICT", "FAULT_INJECTION")
+TRUSTED_OPTIONS = ("TICK_HZ", "RECOVERY", "WATCHDOG_MS", "GATE_COUNT", "TEST_PROBE", "TEST_STEP", "BENCH_FLOOR",
+                   "SHARED_HEAP_STRICT", "FAULT_INJECTION")
 
 
 class ConfigError(Exception):

@@ -84,12 +84,27 @@ uint32_t heap_reclaim(uint32_t domain, uint32_t generation, uint64_t inside) {
     reclaimed[domain] = generation;
     for (uint32_t thread = 0; thread < THREAD_MAX; thread++) {
         if (!(inside >> thread & 1)) continue;
+        public_writable()->given[thread].edge = GIVE_EDGE_NONE;
         orphan_lent(domain, thread);
         distrust_borrowed(domain, thread);
     }
     heap_bury(domain, inside);
     uint32_t freed = free_all(domain << 24, 0xffu << 24);
     move_charges(domain);
+    heap_keys_apply();
+    return freed;
+}
+
+uint32_t heap_given_back(uint32_t thread, uint32_t edge) {
+    struct give_list *list = &public_writable()->given[thread];
+    uint32_t freed = 0;
+    if (list->edge != edge || list->count > GIVE_MAX) return 0;
+    for (uint32_t i = 0; i < list->count; i++) {
+        uint64_t granule = (list->object[i] - ARENA_BASE) / XHEAP_GRANULE_BYTES;
+        if (list->object[i] && granule < XHEAP_GRANULES && owner_of((uint32_t)granule) == edge_table[edge].caller)
+            freed += heap_take_back((uint32_t)granule);
+    }
+    list->count = 0;
     heap_keys_apply();
     return freed;
 }

@@ -117,6 +117,7 @@
     cmovne %rax, %r9
     mov  SLOT(monitor, GIVEN), %r10           // the running thread's list on key 15
     movl $0, (%r10)
+    movl $\id, 4(%r10)                        // whose list it is, should A have died
     cmp  $64, %r9
     ja   \label\()_moved
     mov  %r9, %r12

@@ -16,6 +16,11 @@ enum fault_kind {
     FAULT_PROTECTION, // #GP: non-canonical address, privileged instruction
     FAULT_DIVIDE, FAULT_ALIGNMENT, FAULT_TRAP, // #DE, #AC, #DB or #BP
     FAULT_SYSCALL,    // host: a system call from outside the nucleus
+    FAULT_LOOP,       // the watchdog, or the budget of the scheduler
+    FAULT_DEADLINE,   // a caller's: it did not return in time (recovery.h: call_deadline)
+    FAULT_ANSWER,     // the scheduler's answer cannot be, or starves a thread
+    FAULT_INIT,       // its init returned an error after a restart
+    FAULT_COLLATERAL, // it was entered by a thread that had to be ended
 };
 
 struct fault {
@@ -27,6 +32,7 @@ struct fault {
     uint32_t pad;
     uint64_t address;     // data address; 0 where the kind has none
     uint64_t rip, rsp, rbp;
+    uint64_t tsc;         // when the nucleus heard of it
     uint64_t anchor[14];  // SLOT_SP of every domain id for this thread at the fault
 };
 

@@ -58,6 +58,35 @@ GATE(nucleus) int nucleus_memory_read(uintptr_t address, void *out, size_t bytes
 // and acknowledge, before this returns: only then may the monitor change the owner table or zero the pages.
 GATE(nucleus) int nucleus_page_rekey(uintptr_t address, size_t pages, uint32_t domain);
 
+// ---- recovery (CONFIG_RECOVERY): the monitor decides what has died, and when it may serve again ----
+
+// From now on no call enters domain: each returns -EDOMAINDEAD; and no return: each meets a new sentinel and dies at the
+// gate's check. All threads' stacks in it are empty. Returns 0, or -EINVAL for what is no domain.
+GATE(nucleus) int nucleus_domain_freeze(uint32_t domain);
+
+// Puts the data of a frozen domain back to what the image holds; persistent data and the contents of its heap stay.
+// Returns 0, or -EINVAL.
+GATE(nucleus) int nucleus_domain_restore(uint32_t domain);
+
+// A new token for edge (on both sides, give edges: on all), or with is_kept the old one written again, from the side
+// that did not die (keeper: its domain). Returns 0, or -EINVAL. Edges into the nucleus keep theirs.
+GATE(nucleus) int nucleus_token_draw(uint32_t edge, uint32_t keeper, uint32_t is_kept);
+
+// Calls may enter domain again: on that thread alone, or on all (thread == THREAD_MAX). Returns 0, or -EINVAL.
+GATE(nucleus) int nucleus_domain_thaw(uint32_t domain, uint32_t thread);
+
+// Fills out as if thread had faulted just now: where a tick interrupted it (meaningless when none did), and its anchors.
+GATE(nucleus) int nucleus_thread_view(uint32_t thread, struct fault *out);
+
+// The running thread goes on in domain at rip, with stack pointer rsp, result in the register in which a gate's unwind
+// entry wants it, all else zero; the monitor's anchor becomes monitor_anchor. Does not return but with -EINVAL.
+GATE(nucleus) int nucleus_thread_unwind(uint32_t domain, uint64_t rip, uint64_t rsp, int64_t result,
+                                        uint64_t monitor_anchor);
+
+// Its driver died: the device stops using memory, forgets what it was told, and starts anew. Returns 0, also when there
+// is nothing to reset; -EIO when the device does not answer: it stays off.
+GATE(nucleus) int nucleus_device_reset(uint32_t device);
+
 // Ends the system with an exit status (0..255). Does not return. pc: without a device that takes the status,
 // SYSTEM_STATUS_REBOOT resets the machine, and any other switches it off.
 GATE(nucleus) int nucleus_shutdown(uint32_t status);

@@ -14,6 +14,7 @@
 
 #define EVENT_MAX 64
 #define GIVE_MAX 64
+#define GIVE_EDGE_NONE UINT32_MAX
 #define BOOT_ARGUMENTS_BYTES 2048
 
 enum thread_state { THREAD_FREE, THREAD_RUNNABLE, THREAD_WAITING, THREAD_ENDED };
@@ -41,7 +42,7 @@ struct public_thread {        // the scheduler's read-only view
 
 struct give_list {            // objects that the monitor moved to the running thread's current callee or caller
     uint32_t count;
-    uint32_t pad;
+    uint32_t edge;             // by whose return, a GATE_GIVES edge's; GIVE_EDGE_NONE: somebody died since
     uint64_t object[GIVE_MAX]; // address of the object, 0 where the giver did not own it
 };
 

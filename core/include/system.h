@@ -33,7 +33,12 @@ struct system_about {
     uint32_t counts_calls;     // 0: no gate counts (CONFIG_GATE_COUNT is off, or backend none)
 };
 
-enum system_domain_state { SYSTEM_DOMAIN_STARTING, SYSTEM_DOMAIN_RUNNING }; // STARTING: some init has not returned yet
+enum system_domain_state {
+    SYSTEM_DOMAIN_STARTING,    // some init has not returned yet
+    SYSTEM_DOMAIN_RUNNING,
+    SYSTEM_DOMAIN_ENDED,       // it faulted; it will start again, soon or after the back-off
+    SYSTEM_DOMAIN_DOWN,        // it faulted too often in a row, and stays so
+};
 
 struct system_domain {         // row number = domain id
     char name[SYSTEM_NAME_BYTES];
@@ -48,6 +53,8 @@ struct system_domain {         // row number = domain id
     uint32_t pkey;             // 0 on backend none
     uint32_t generation;       // starts so far; 0 for the nucleus, which never starts again
     uint32_t state;            // enum system_domain_state
+    uint32_t restarts;         // how often it started again
+    uint32_t pad;
 };
 
 struct system_component {

@@ -39,10 +39,18 @@ void threads_start(void);                       // makes one thread per entry of
 void thread_end(void) __attribute__((noreturn)); // the running thread is over
 void threads_tick(bool force);                  // due sleepers and ready devices; then perhaps another thread
 uint32_t threads_count(void);                   // threads that have existed, 0 included
+// recovery: a thread that waits goes on with result; who is next may have changed; priorities
+void threads_wake(uint32_t thread, int result);
+void threads_reschedule(void);
+void threads_priority(uint32_t thread, uint8_t priority);
+void threads_healer_wait(uint64_t deadline_ns); // until threads_wake() or then
+void threads_restart_wait(void);                // until a domain has started again
+void threads_restart_wake(void);
+bool threads_is_interrupted(uint32_t thread);   // by a tick, and not gone on since
+void threads_interrupted(uint32_t thread, bool is);
 void threads_wait_of(uint32_t thread, uint32_t *event, uint64_t *deadline_ns); // unchanged unless it waits
 // boot.c
 #define BOOT_GENERATION 1
-extern uint32_t boot_components_started;        // the first so many of component_table
 void monitor_boot(void) __attribute__((noreturn));
 void monitor_probe(void);                       // boot_probe.c, boot_noprobe.c
 // statistics.c
@@ -57,8 +65,7 @@ void misuse_refused(uint32_t operation, uint32_t granule);
 // where its owner says that it allocated or received the object; 0: not known
 uint64_t heap_origin(uint32_t granule, uint32_t owner);
 int heap_objects(uint32_t first, struct system_object *rows, size_t max); // system_objects(), into the monitor's memory
-// fault.c
-void fault_report(void) __attribute__((noreturn));
+// fault.c; what is done about one: healing.h
 extern struct fault monitor_fault_record;
 // say.c: a formatted line on the console at once, at most 512 characters
 void say(const char *fmt, ...) __attribute__((__format__(printf, 1, 2)));

@@ -11,12 +11,14 @@
 // that could run now are THREAD_RUNNABLE there.
 #include "clock.h"
 #include "device.h"
+#include "healing.h"
 #include "monitor.h"
 #include "nucleus.h"
 #include "sched.h"
 #include "thread.h"
 
 #define NO_EVENT EVENT_MAX
+#define RESTART_EVENT (EVENT_MAX + 1) // no domain can signal these two
 
 static struct wait {
     uint32_t event;             // NO_EVENT: only the deadline
@@ -24,7 +26,7 @@ static struct wait {
     int result;
 } waits[THREAD_MAX];
 static uint32_t thread_limit = 1;      // threads 0..limit-1 have existed
-static uint64_t scheduler_mistakes;
+static uint64_t interrupted;           // bit = thread that a tick stopped in a domain
 
 static uint32_t current(void) { return public_area.cpu.thread; }
 static volatile struct public_thread *view(uint32_t thread) { return &public_writable()->threads[thread]; }
@@ -66,8 +68,10 @@ static void idle(void) {
     uint64_t deadline_ns = DEADLINE_NEVER;
     for (uint32_t t = 0; t < thread_limit; t++)
         if (view(t)->state == THREAD_WAITING && waits[t].deadline_ns < deadline_ns) deadline_ns = waits[t].deadline_ns;
+    if (recovery_deadline_ns() < deadline_ns) deadline_ns = recovery_deadline_ns();
     if (deadline_ns > time_now_ns()) deliver(nucleus_wait(deadline_ns, awaited_devices()));
     wake_due(time_now_ns());
+    recovery_due(time_now_ns());
 }
 
 // The thread that should run, or -EAGAIN when none can. Highest priority, least recently run, when sched is wrong.
@@ -82,18 +86,17 @@ static int fallback(void) {
 }
 
 static int choose(void) {
-    uint32_t runnable = 0, only = 0;
-    for (uint32_t t = 0; t < thread_limit; t++)
-        if (is_runnable(t)) runnable++, only = t;
+    uint64_t runnable = 0;
+    for (uint32_t t = 0; t < thread_limit; t++) runnable |= (uint64_t)is_runnable(t) << t;
     if (runnable == 0) return -EAGAIN;
-    if (runnable == 1) return (int)only; // no choice, no crossing
+    if ((runnable & (runnable - 1)) == 0) return __builtin_ctzll(runnable); // no choice, no crossing
+    if ((runnable >> HEALER & 1) && view(HEALER)->priority == HEALER_PRIORITY) return HEALER;
+    if (!recovery_scheduler_is_up()) return fallback();
     uint8_t busy = public_area.cpu.monitor_busy;
     public_writable()->cpu.monitor_busy = 1; // a tick in the scheduler waits until it has answered
     int chosen = sched_pick((int)current());
     public_writable()->cpu.monitor_busy = busy;
-    if (chosen >= 0 && (uint32_t)chosen < thread_limit && is_runnable((uint32_t)chosen)) return chosen;
-    if (!scheduler_mistakes++) say("WARNING sched answered %d, which cannot run; round robin decides instead\n", chosen);
-    return fallback();
+    return recovery_answer_is_right(chosen, runnable) ? chosen : fallback();
 }
 
 // Leaves the current thread if another should run; returns when this one is chosen again.
@@ -114,6 +117,7 @@ static bool is_other_runnable(uint32_t self) {
 
 static int block(uint32_t event, uint64_t deadline_ns) {
     uint32_t self = current();
+    recovery_blocks(self);
     waits[self] = (struct wait){.event = event, .deadline_ns = deadline_ns};
     view(self)->state = THREAD_WAITING;
     // idle() asks the devices. When others run instead, nobody would before the next tick, however ready this one is.
@@ -152,6 +156,27 @@ int event_signal(uint32_t event) {
     return 0;
 }
 
+// ---- for recovery
+
+void threads_wake(uint32_t thread, int result) {
+    if (view(thread)->state == THREAD_WAITING) make_runnable(thread, result);
+}
+
+void threads_reschedule(void) { schedule(); }
+void threads_priority(uint32_t thread, uint8_t priority) { view(thread)->priority = priority; }
+void threads_healer_wait(uint64_t deadline_ns) { (void)block(NO_EVENT, deadline_ns); }
+void threads_restart_wait(void) { (void)block(RESTART_EVENT, DEADLINE_NEVER); }
+
+void threads_restart_wake(void) {
+    for (uint32_t t = 0; t < thread_limit; t++)
+        if (view(t)->state == THREAD_WAITING && waits[t].event == RESTART_EVENT) make_runnable(t, 0);
+}
+
+bool threads_is_interrupted(uint32_t thread) { return interrupted >> thread & 1; }
+void threads_interrupted(uint32_t thread, bool is) { interrupted = (interrupted & ~(1ull << thread)) | (uint64_t)is << thread; }
+
+// ----
+
 uint32_t threads_count(void) { return thread_limit; }
 
 void threads_wait_of(uint32_t thread, uint32_t *event, uint64_t *deadline_ns) {
@@ -174,13 +199,14 @@ void threads_start(void) {
 void thread_end(void) {
     view(current())->state = THREAD_ENDED;
     bool any = false;
-    for (uint32_t t = 0; t < thread_limit; t++) any |= view(t)->state == THREAD_RUNNABLE || view(t)->state == THREAD_WAITING;
+    for (uint32_t t = HEALER + 1; t < thread_limit; t++) any |= view(t)->state == THREAD_RUNNABLE || view(t)->state == THREAD_WAITING;
     if (!any) monitor_stop(0);
     schedule();
     __builtin_trap(); // an ended thread is never chosen
 }
 
 void threads_tick(bool force) {
+    recovery_tick();
     uint64_t devices = awaited_devices();
     if (devices) deliver(nucleus_wait(0, devices));
     wake_due(time_now_ns());

@@ -9,6 +9,7 @@
 // never read. Invariant: a row has names, numbers and times; no token, register or address gets into one.
 #include "autoconf.h"
 #include "clock.h"
+#include "healing.h"
 #include "heap_monitor.h"
 #include "monitor.h"
 #include "nucleus.h"
@@ -44,12 +45,6 @@ int system_about(struct system_about *out) {
     return 0;
 }
 
-static uint32_t state_of(uint32_t domain) {
-    for (uint32_t i = boot_components_started; i < component_count; i++)
-        if (component_table[i].domain == domain) return SYSTEM_DOMAIN_STARTING;
-    return SYSTEM_DOMAIN_RUNNING;
-}
-
 int system_domains(uint32_t first, struct system_domain *out, size_t max) {
     int rows = rows_of(first, domain_count, max);
     for (int i = 0; i < rows; i++) {
@@ -62,7 +57,7 @@ int system_domains(uint32_t first, struct system_domain *out, size_t max) {
             .most_objects = heap_account[d].most_objects, .quota_objects = domain->shared_objects_max,
             .refusals = heap_account[d].refusals, .misuses = misuse_counts[d].all,
             .stack_bytes = domain->stack_bytes, .pkey = domain->pkey,
-            .generation = d == DOMAIN_NUCLEUS ? 0 : BOOT_GENERATION, .state = state_of(d),
+            .generation = domain_generation(d), .state = domain_state(d), .restarts = domain_restarts(d),
         };
         name_copy(row.name, domain->name);
         memcpy(&out[i], &row, sizeof row);

@@ -14,6 +14,11 @@
 #include "random.h"
 
 const uint32_t config_tick_hz = CONFIG_TICK_HZ;
+#ifdef CONFIG_RECOVERY
+const bool config_recovery = true;
+#else
+const bool config_recovery = false;
+#endif
 const char *boot_program = "cloister";
 static char **boot_arguments;
 static int boot_argument_count;

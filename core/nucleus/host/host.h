@@ -111,6 +111,7 @@ void device_standard_files(void);             // before anything is opened
 void device_open(void);
 void clock_start(int64_t entered_ns);
 extern const uint32_t config_tick_hz;
+extern const bool config_recovery;
 
 // The monitor's, for the upcall.
 extern char monitor_upcall[], monitor_thread_start[];

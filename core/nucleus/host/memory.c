@@ -12,6 +12,7 @@
 #include <linux/memfd.h>
 #include <linux/mman.h>
 #include <asm/mman.h>
+#include "anchors.h"
 #include "host.h"
 #include "virtio_ring.h"
 #include "xheap.h"
@@ -49,7 +50,7 @@ static void map_piece(uint64_t start, uint64_t bytes, uint32_t pkey, bool hot) {
     if (piece_count == PIECES_MAX) nucleus_panic("more mappings than PIECES_MAX", piece_count);
     pieces[piece_count++] = (struct piece){start, bytes};
     map_one(start, bytes, start - DOMAIN_BASE, hot ? MAP_POPULATE : 0);
-    map_one(start + ALIAS_OFFSET, bytes, start - DOMAIN_BASE, 0);
+    map_one(start + ALIAS_OFFSET, bytes, start - DOMAIN_BASE, hot ? MAP_POPULATE : 0); // a restart writes it all at once
     rights_protect(start, bytes, pkey, true);
 }
 
@@ -92,6 +93,17 @@ void memory_map(void) {
     // Without these MADV_REMOVE would zero even sealed mappings, and a third mapping could be made.
     SYSCALL(__NR_fcntl, backing, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
     SYSCALL(__NR_close, backing);
+}
+
+int nucleus_domain_restore(uint32_t domain) {
+    if (domain < DOMAIN_FIRST || domain >= domain_count) return -EINVAL;
+    const struct domain *of = &domain_table[domain];
+    char *data = alias(of->data_start);
+    uint64_t from = of->pristine_bytes > SLOTS_BYTES ? SLOTS_BYTES : of->pristine_bytes;
+    copy(data + from, (const char *)of->pristine + from, of->pristine_bytes - from);
+    __builtin_memset(data + of->pristine_bytes, 0, of->data_bytes - of->pristine_bytes);
+    slots_restore(domain);
+    return 0;
 }
 
 int nucleus_memory_read(uintptr_t address, void *out, size_t bytes) {

@@ -19,6 +19,7 @@
 
 #define ALTERNATE_STACK_BYTES 65536
 #define REARM_NS 20000
+#define SCHED_BUDGET_NS 1000000    // for one answer of the scheduler: some 5000 times what it takes
 #define FLAG_TRAP 0x100u
 #define FLAG_ALIGNMENT 0x40000u
 #define FLAGS_CLEAN 0x202u
@@ -104,9 +105,9 @@ static uint32_t fault_kind(int signal, int code, const struct sigcontext *m) {
     return m->err & 16 ? FAULT_EXECUTE : m->err & 2 ? FAULT_WRITE : FAULT_READ;
 }
 
-static void fault(int signal, const siginfo_t *info, struct ucontext *frame, struct context *context) {
+static void fault(uint32_t kind, int signal, const siginfo_t *info, struct ucontext *frame, struct context *context) {
+    uint64_t tsc = __builtin_ia32_rdtsc();
     struct fault *record = alias((uint64_t)&monitor_fault_record);
-    uint32_t kind = fault_kind(signal, info->si_code, &frame->uc_mcontext);
     bool has_address = kind == FAULT_READ || kind == FAULT_WRITE || kind == FAULT_EXECUTE;
     if (context->domain == DOMAIN_NUCLEUS || context->domain == DOMAIN_MONITOR)
         nucleus_panic(context->domain == DOMAIN_NUCLEUS ? "fault in the nucleus" : "fault in the monitor", signal, context->rip, (uint64_t)info->si_addr);
@@ -114,7 +115,7 @@ static void fault(int signal, const siginfo_t *info, struct ucontext *frame, str
         .kind = kind, .domain = context->domain, .thread = thread_current, .pkru = context->pkru,
         .pkey_fault = signal == SIGSEGV && (frame->uc_mcontext.err & 32) != 0,
         .address = has_address ? (uint64_t)info->si_addr : 0,
-        .rip = context->rip, .rsp = context->rsp, .rbp = context->rbp,
+        .rip = context->rip, .rsp = context->rsp, .rbp = context->rbp, .tsc = tsc,
     };
     for (uint32_t d = DOMAIN_MONITOR; d < domain_count; d++) record->anchor[d] = *slot(d, SLOT_SP);
     upcall(frame, UPCALL_FAULT, 0, context);
@@ -136,7 +137,19 @@ static bool in_stub(const struct sigcontext *m, uint32_t domain) {
     return m->r11 == nucleus_target->nonce && (domain == DOMAIN_NUCLEUS || domain == nucleus_target->domain);
 }
 
+// Ticks in a row that found the scheduler at work on an answer.
+static bool is_past_budget(const struct context *context) {
+    static uint32_t found;
+    found = context->domain >= DOMAIN_FIRST && public_area.cpu.monitor_busy ? found + 1 : 0;
+    return config_recovery && found > SCHED_BUDGET_NS / REARM_NS;
+}
+
 static void tick(struct ucontext *frame, struct context *context, uint64_t kind, uint64_t argument) {
+    if (is_past_budget(context)) {
+        if (kind == UPCALL_STOP) nucleus_requests |= REQUEST_STOP;
+        fault(FAULT_LOOP, SIGALRM, NULL, frame, context);
+        return;
+    }
     if (context->domain == DOMAIN_NUCLEUS || rights_in_monitor(context->domain)) {
         if (kind == UPCALL_STOP) nucleus_requests |= REQUEST_STOP;
         if (kind == UPCALL_REPORT) nucleus_requests |= REQUEST_REPORT;
@@ -176,7 +189,7 @@ __attribute__((used)) void nucleus_signal(int signal, siginfo_t *info, struct uc
         nucleus_target = NULL;
     }
     if (domain == domain_count) { // at a gate's failed check, or just before it, whatever the signal: never goes on
-        fault(SIGILL, info, frame, context);
+        fault(FAULT_ILLEGAL, signal, info, frame, context);
         return;
     }
     switch (signal) {
@@ -200,7 +213,7 @@ __attribute__((used)) void nucleus_signal(int signal, siginfo_t *info, struct uc
             return;
         }
     }
-    fault(signal, info, frame, context);
+    fault(fault_kind(signal, info->si_code, m), signal, info, frame, context);
 }
 
 void signal_install(void) {

@@ -136,6 +136,23 @@ static void domain_fill(uint32_t id) {
     __asm__ volatile("rep movsq" : "+D"(data), "+S"(pristine), "+c"(words) : : "memory");
 }
 
+// What nobody touched is zero when it is made.
+int nucleus_domain_restore(uint32_t domain) {
+    if (domain < DOMAIN_FIRST || domain >= domain_count) return -EINVAL;
+    const struct domain *of = &domain_table[domain];
+    for (uintptr_t at = SLOTS_BYTES; at < of->data_bytes; at += PAGE_BYTES) {
+        if (!memory_is_present(of->data_start + at)) continue;
+        uint64_t *data = alias_of(of->data_start + at);
+        const uint64_t *pristine = (const uint64_t *)(of->pristine + at);
+        size_t known = at >= of->pristine_bytes ? 0 : of->pristine_bytes - at < PAGE_BYTES ? (of->pristine_bytes - at) / 8 : PAGE_BYTES / 8;
+        size_t rest = PAGE_BYTES / 8 - known;
+        __asm__ volatile("rep movsq" : "+D"(data), "+S"(pristine), "+c"(known) : : "memory");
+        __asm__ volatile("rep stosq" : "+D"(data), "+c"(rest) : "a"(0ull) : "memory");
+    }
+    slots_restore(domain);
+    return 0;
+}
+
 static void domain_map(uint32_t id) {
     const struct domain *domain = &domain_table[id];
     uint64_t user = id == DOMAIN_NUCLEUS ? 0 : PTE_USER;

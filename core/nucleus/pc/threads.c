@@ -63,6 +63,25 @@ int nucleus_thread_switch(uint32_t thread) {
     return 0;
 }
 
+int nucleus_thread_view(uint32_t thread, struct fault *out) {
+    struct fault *view = alias_checked((uintptr_t)out, sizeof(*out));
+    if (thread >= THREAD_MAX || view == NULL) return -EINVAL;
+    const struct context *at = &threads[thread].interrupted;
+    *view = (struct fault){ .domain = rights_domain(at), .thread = thread, .pkru = (uint32_t)at->pkru, .rip = at->rip,
+                            .rsp = at->rsp, .rbp = at->rbp, .tsc = tsc_read() };
+    for (uint32_t id = DOMAIN_MONITOR; id < domain_count; id++) view->anchor[id] = anchors_get(thread, id);
+    return 0;
+}
+
+int nucleus_thread_unwind(uint32_t domain, uint64_t rip, uint64_t rsp, int64_t result, uint64_t monitor_anchor) {
+    (void)monitor_anchor; // as it is: the gate on pc publishes none
+    if (domain < DOMAIN_MONITOR || domain >= domain_count) return -EINVAL;
+    struct context context = { .pkru = domain_table[domain].pkru, .r8 = (uint64_t)result, .rip = rip, .cs = DOMAIN_CODE,
+                               .rflags = FLAGS_DOMAIN, .rsp = rsp, .ss = DOMAIN_DATA };
+    rights_enter_monitor(false);
+    context_enter(&context);
+}
+
 int nucleus_thread_continue(void) { // the gate on pc publishes no anchor
     rights_enter_monitor(false);
     context_enter(thread_interrupted());

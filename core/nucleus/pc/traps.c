@@ -17,6 +17,12 @@
 #define ERROR_FETCH 16
 #define ERROR_KEY 32
 #define TICK_NS (1000000000ull / CONFIG_TICK_HZ)
+#define SCHED_BUDGET_NS (16 * TICK_NS) // for one answer of the scheduler; under emulation one takes long
+#ifdef CONFIG_RECOVERY
+#define is_recovering true
+#else
+#define is_recovering false
+#endif
 #define TICK_SOON_NS 20000        // asks again when the monitor was at work; each time in a row after twice as long
 
 enum vector {
@@ -65,14 +71,14 @@ static void downcall(struct context *context) {
         called->rax = (uint64_t)nucleus_calls[number](context->rdi, context->rsi, context->rdx, context->r10);
 }
 
-static void fault_record(const struct context *context) {
+static void fault_record(const struct context *context, uint32_t kind) {
     struct fault *fault = alias_checked((uintptr_t)&monitor_fault_record, sizeof(*fault));
     *fault = (struct fault){
-        .kind = fault_kind(context), .domain = rights_domain(context), .thread = thread_running,
+        .kind = kind, .domain = rights_domain(context), .thread = thread_running,
         .pkey_fault = context->vector == VECTOR_PF && (context->error & ERROR_KEY) != 0,
         .pkru = (uint32_t)context->pkru,
         .address = context->vector == VECTOR_PF ? fault_address_read() : 0,
-        .rip = context->rip, .rsp = context->rsp, .rbp = context->rbp,
+        .rip = context->rip, .rsp = context->rsp, .rbp = context->rbp, .tsc = tsc_read(),
     };
     for (uint32_t id = DOMAIN_MONITOR; id < domain_count; id++) fault->anchor[id] = *slot(id, SLOT_SP);
 }
@@ -88,6 +94,24 @@ static _Noreturn void step(const struct context *context) {
     thread_upcall(UPCALL_TICK, 1);
 }
 
+// What was interrupted below, while the monitor asks the scheduler, is still wanted.
+static _Noreturn void fault(const struct context *context, uint32_t kind) {
+    if (!public_writable()->cpu.monitor_busy) *thread_interrupted() = *context;
+    fault_record(context, kind);
+    thread_upcall(UPCALL_FAULT, (uintptr_t)&monitor_fault_record);
+}
+
+// Since when ticks have been finding the scheduler at work on an answer.
+static bool is_past_budget(const struct context *context) {
+    static uint64_t since_ns;
+    if (rights_is_monitor(context) || !public_writable()->cpu.monitor_busy) {
+        since_ns = 0;
+        return false;
+    }
+    if (since_ns == 0) since_ns = clock_ns();
+    return is_recovering && clock_ns() - since_ns > SCHED_BUDGET_NS;
+}
+
 static _Noreturn void interrupt(const struct context *context) {
     static uint64_t soon_ns = TICK_SOON_NS;
     bool is_tick = context->vector == VECTOR_TICK;
@@ -97,6 +121,10 @@ static _Noreturn void interrupt(const struct context *context) {
     if ((context->cs & 3) == 0) {
         if (!nucleus_is_idle) nucleus_panic("interrupt in the nucleus at", context->rip);
         context_enter(context);
+    }
+    if (is_past_budget(context)) {
+        if (is_tick) timer_arm(TICK_NS);
+        fault(context, FAULT_LOOP);
     }
     // A tick that finds the monitor at work asks again soon, so that gates need no exit hook; those sections are
     // bounded. Where ring 0 is emulated, an interrupt can take longer than the shortest wait: without the doubling
@@ -141,7 +169,5 @@ _Noreturn void trap(struct context *context) {
     const struct domain *monitor = &domain_table[DOMAIN_MONITOR];
     if (rights_is_monitor(context) && context->rip - monitor->text_start < monitor->text_bytes)
         nucleus_panic("fault in the monitor; vector and error:", what);
-    *thread_interrupted() = *context;
-    fault_record(context);
-    thread_upcall(UPCALL_FAULT, (uintptr_t)&monitor_fault_record);
+    fault(context, fault_kind(context));
 }

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SPDX-FileCopyrightText: The Cloister authors
+
+// chain_recover.c - see chain.h.
+//
+// Everything read here lies in memory that a domain can write. Invariant: each list is walked upwards within one stack,
+// at most FRAMES_MAX frames; a frame counts only with the token of an edge of its own domain; and a walk that does not
+// use up all frames of all domains is broken.
+#include "chain.h"
+#include "address_map_asm.h"
+#include "nucleus.h"
+#include "slots_asm.h"
+#include "string.h"
+
+#define FRAMES_MAX 48
+#define FRAME_BYTES 72                     // core/gates/frame_asm.h, the return address included
+#define STACK_BASE_BYTES 56                // from a stack's top to its first anchor: core/nucleus/common/anchors.h
+
+struct frame { uint64_t address, cookie; };
+static struct list {
+    uint32_t count, used;
+    bool is_bad;
+    struct frame frame[FRAMES_MAX];        // newest first, as they are found
+} lists[DOMAIN_MAX];
+static uint64_t tokens[SLOT_EDGES_MAX];
+static uint32_t tokens_domain;             // whose they are; 0: nobody's
+static struct fault view;
+
+// The calls of each thread whose callee died, outermost first.
+static struct ended {
+    uint32_t count;
+    struct ended_call { struct step step; uint16_t called; bool is_adjacent; } call[CHAIN_MAX];
+} ended[THREAD_MAX];
+// called: the edge by which the dead activation had called on; NO_EDGE: it had not. is_adjacent: its caller is dead, too.
+
+static void list_read(struct list *list, uint32_t thread, uint32_t d) {
+    uint64_t top = STACKS_BASE + d * (uint64_t)STACK_AREA_BYTES + (thread + 1) * (uint64_t)STACK_STRIDE;
+    uint64_t base = top - STACK_BASE_BYTES, lowest = top - domain_table[d].stack_bytes;
+    list->count = list->used = 0;
+    list->is_bad = false;
+    for (uint64_t at = view.anchor[d]; at != base;) {
+        uint64_t frame[2];                 // cookie, the anchor before
+        if (list->count == FRAMES_MAX || at % 8 || at < lowest || at > base - FRAME_BYTES ||
+            nucleus_memory_read(at, frame, sizeof frame) || frame[1] <= at || frame[1] > base) {
+            list->is_bad = true;
+            return;
+        }
+        list->frame[list->count++] = (struct frame){at, frame[0]};
+        at = frame[1];
+    }
+}
+
+static uint16_t edge_of(uint32_t caller, uint64_t cookie) {
+    if (tokens_domain != caller) {
+        tokens_domain = caller;
+        if (nucleus_slots_read(caller, SLOT_TOKENS, tokens, SLOT_EDGES_MAX)) return NO_EDGE;
+    }
+    for (uint32_t e = 0; e < edge_count; e++) {
+        const struct edge *edge = &edge_table[e];
+        if (edge->caller != caller) continue;
+        uint64_t wanted = edge->kind == EDGE_LIGHT ? e
+                        : tokens[edge->caller_token + (edge->kind == EDGE_GIVES ? TOKEN_MONITOR : TOKEN_EDGE)];
+        if (wanted == cookie) return (uint16_t)e;
+    }
+    return NO_EDGE;
+}
+
+static const struct ended_call *ended_at(uint32_t thread, uint64_t frame) {
+    for (uint32_t i = 0; i < ended[thread].count; i++)
+        if (ended[thread].call[i].step.frame == frame) return &ended[thread].call[i];
+    return NULL;
+}
+
+static bool step_add(struct chain *chain, struct step step) {
+    chain->domains |= 1ull << step.domain;
+    if (chain->count == CHAIN_MAX) return false;
+    chain->step[chain->count++] = step;
+    return true;
+}
+
+// Follows the lists from the monitor's oldest frame inwards. False: broken.
+static bool walk(uint32_t thread, uint32_t executing, struct chain *chain) {
+    uint32_t current = DOMAIN_MONITOR;
+    for (;;) {
+        struct list *list = &lists[current];
+        if (list->is_bad) return current == executing; // it may have ruined its own stack: it called nobody
+        if (list->used == list->count) {
+            // Interrupted, and the monitor at work above it? Whom the monitor called from there comes next.
+            if (current == DOMAIN_MONITOR || lists[DOMAIN_MONITOR].used == lists[DOMAIN_MONITOR].count) return true;
+            if (!step_add(chain, (struct step){.domain = DOMAIN_MONITOR, .caller = (uint8_t)current, .edge = NO_EDGE}))
+                return false;
+            current = DOMAIN_MONITOR;
+            continue;
+        }
+        const struct frame *frame = &list->frame[list->count - 1 - list->used++];
+        const struct ended_call *dead = ended_at(thread, frame->address);
+        if (dead) {
+            if (!step_add(chain, dead->step)) return false;
+            if (dead->called == NO_EDGE) return true;
+            const struct edge *on = &edge_table[dead->called];
+            if (!step_add(chain, (struct step){.domain = on->callee, .caller = on->caller, .edge = dead->called}))
+                return false;
+            current = on->callee;
+            continue;
+        }
+        uint16_t edge = edge_of(current, frame->cookie);
+        if (edge == NO_EDGE) return current == executing;
+        if (edge_table[edge].callee == DOMAIN_NUCLEUS) return true;
+        struct step step = {.domain = edge_table[edge].callee, .caller = (uint8_t)current, .edge = edge, .frame = frame->address};
+        if (!step_add(chain, step)) return false;
+        current = step.domain;
+    }
+}
+
+// Steps beyond the last of domain, which is known to execute, are its own invention, if they are harmless.
+static bool cut_behind(struct chain *chain, uint32_t domain) {
+    for (; chain->count; chain->count--) {
+        const struct step *last = &chain->step[chain->count - 1];
+        if (last->domain == domain) return true;
+        if (last->edge != NO_EDGE && last->caller != domain) return false;
+    }
+    return false;
+}
+
+void chain_read(uint32_t thread, uint32_t executing, struct chain *chain) {
+    *chain = (struct chain){0};
+    tokens_domain = 0;
+    if (nucleus_thread_view(thread, &view)) return;
+    for (uint32_t d = DOMAIN_MONITOR; d < domain_count; d++) {
+        list_read(&lists[d], thread, d);
+        if (lists[d].count || lists[d].is_bad) chain->domains |= 1ull << d;
+    }
+    chain->is_broken = !walk(thread, executing, chain);
+    if (executing && !chain->is_broken) chain->is_broken = !cut_behind(chain, executing);
+    for (uint32_t d = DOMAIN_FIRST; d < domain_count; d++)
+        if (d != executing && (lists[d].is_bad || lists[d].used != lists[d].count)) chain->is_broken = true;
+}
+
+static void thread_end_all(uint32_t thread) {
+    const struct list *monitor = &lists[DOMAIN_MONITOR];
+    ended[thread].count = 0;
+    if (!monitor->count) return;
+    uint64_t frame = monitor->frame[monitor->count - 1].address;
+    uint16_t edge = edge_of(DOMAIN_MONITOR, monitor->frame[monitor->count - 1].cookie);
+    if (edge == NO_EDGE || edge_table[edge].callee == DOMAIN_NUCLEUS) return;
+    ended[thread].count = 1;
+    ended[thread].call[0] = (struct ended_call){
+        .step = {.domain = edge_table[edge].callee, .caller = DOMAIN_MONITOR, .is_dead = true, .edge = edge, .frame = frame},
+        .called = NO_EDGE};
+}
+
+const struct chain *chain_end(uint32_t thread, uint32_t executing, uint32_t domain) {
+    static struct chain chain;
+    chain_read(thread, executing, &chain);
+    if (chain.is_broken) {
+        thread_end_all(thread);
+        return &chain;
+    }
+    if (!(chain.domains >> domain & 1)) return &chain;
+    struct ended *calls = &ended[thread];
+    calls->count = 0;
+    for (uint32_t i = 0; i < chain.count; i++) {
+        struct step *step = &chain.step[i];
+        step->is_dead |= step->domain == domain;
+        if (!step->is_dead) continue;
+        bool is_last = i + 1 == chain.count;
+        calls->call[calls->count++] = (struct ended_call){
+            .step = *step, .called = is_last ? NO_EDGE : chain.step[i + 1].edge, .is_adjacent = i && chain.step[i - 1].is_dead};
+    }
+    return &chain;
+}
+
+bool chain_has_dead(uint32_t thread) { return ended[thread].count; }
+
+bool chain_is_ended(uint32_t thread) {
+    const struct ended *calls = &ended[thread];
+    return calls->count && calls->call[calls->count - 1].called == NO_EDGE;
+}
+
+struct step chain_take(uint32_t thread) {
+    struct ended *calls = &ended[thread];
+    struct ended_call call = calls->call[--calls->count];
+    while (call.is_adjacent && calls->count) call = calls->call[--calls->count];
+    return call.step;
+}
+
+bool chain_returned(uint32_t thread, const struct edge **edge) {
+    static struct chain chain;
+    struct ended *calls = &ended[thread];
+    if (!calls->count) return false;
+    struct ended_call *last = &calls->call[calls->count - 1];
+    if (last->called == NO_EDGE) return false;
+    chain_read(thread, 0, &chain);
+    while (chain.count && chain.step[chain.count - 1].edge == NO_EDGE) chain.count--; // this look itself
+    if (chain.is_broken || chain.count < 2 || !chain.step[chain.count - 2].is_dead ||
+        chain.step[chain.count - 2].frame != last->step.frame)
+        return false;
+    *edge = &edge_table[last->called];
+    last->called = NO_EDGE;
+    return true;
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SPDX-FileCopyrightText: The Cloister authors
+
+// healing_recover.c - the states of the domains: how one is ended, and how it starts (at boot, and again).
+//
+//   STARTING --inits returned--> RUNNING --domain_end()--> ENDED --due--> STARTING ... --too often--> DOWN
+//
+// Ending is one step of the monitor: nobody enters the domain from then on. Starting is the work of thread 0, the
+// healer, which has the highest priority and runs nothing else: an init may wait, and it may fault like any code.
+// Invariant: a domain that is not RUNNING is frozen, but for thread 0 while it is STARTING. The path of a restart is
+// that of the first start; only what the nucleus did at boot is done again before it.
+#include "clock.h"
+#include "chain.h"
+#include "ending.h"
+#include "healing.h"
+#include "heap_monitor.h"
+#include "nucleus.h"
+#include "slots_asm.h"
+#include "thread.h"
+
+// How long a restart waits after so many faults in a row without a served call; then it stays down.
+static const uint32_t back_off_ms[] = {0, 10, 100, 1000};
+#define BACK_OFF_STEPS (sizeof back_off_ms / sizeof *back_off_ms)
+#define SERVED_MS 100                    // who lived so long has served, also where nobody calls it
+
+static struct healing {
+    uint32_t state;                      // enum system_domain_state
+    uint32_t generation, failures, restarts;
+    uint64_t due_ns;                     // ENDED: when to start it
+    uint64_t started_ns, calls;          // when it was RUNNING last, and the calls into it by then
+    uint64_t inside;                     // ENDED: bit = thread that was inside
+    struct fault_record *record;         // of what ended it
+} domains[DOMAIN_MAX];
+
+uint32_t domain_generation(uint32_t domain) { return domain == DOMAIN_MONITOR ? BOOT_GENERATION : domains[domain].generation; }
+uint32_t domain_state(uint32_t domain) { return domain < DOMAIN_FIRST ? SYSTEM_DOMAIN_RUNNING : domains[domain].state; }
+uint32_t domain_restarts(uint32_t domain) { return domains[domain].restarts; }
+
+static uint64_t now_tsc(void) { return __builtin_ia32_rdtsc(); }
+
+// Calls into domain so far: counted by its callers.
+static uint64_t calls_into(uint32_t domain) {
+    uint64_t calls = 0, count;
+    for (uint32_t e = 0; e < edge_count; e++) {
+        const struct edge *edge = &edge_table[e];
+        if (edge->callee == domain && !nucleus_slots_read(edge->caller, SLOT_CALLS + 16u * edge->caller_token, &count, 1))
+            calls += count;
+    }
+    return calls;
+}
+
+// Since it runs, more than the one call that ended it?
+static bool has_served(const struct healing *of, uint32_t domain) {
+    if (of->state != SYSTEM_DOMAIN_RUNNING) return false;
+    return time_now_ns() - of->started_ns > SERVED_MS * 1000000ull || calls_into(domain) > of->calls + 1;
+}
+
+// The threads in it go to their callers as soon as nothing runs above them; those whom the monitor keeps waiting for it
+// wait no longer.
+static void threads_leave(uint32_t domain, uint32_t executing, uint64_t *inside, uint64_t *others) {
+    for (uint32_t t = 0; t < threads_count(); t++) {
+        uint32_t state = public_area.threads[t].state;
+        if (state == THREAD_FREE || state == THREAD_ENDED) continue;
+        bool is_current = t == public_area.cpu.thread;
+        const struct chain *chain = chain_end(t, is_current ? executing : 0, domain);
+        if (chain->is_broken) *others |= chain->domains;
+        if (chain->domains >> domain & 1) *inside |= 1ull << t;
+        const struct step *last = chain->count ? &chain->step[chain->count - 1] : NULL;
+        bool waits_for_it = last && last->domain == DOMAIN_MONITOR && last->caller == domain && last->edge != NO_EDGE;
+        if (waits_for_it || (chain->is_broken && !is_current)) threads_wake(t, -EDOMAINDEAD);
+    }
+}
+
+struct fault_record *domain_end(const struct fault *fault, uint32_t executing) {
+    uint32_t domain = fault->domain;
+    struct healing *of = &domains[domain];
+    struct fault_record *record = faults_add(fault, of->generation);
+    record->tsc[FAULT_DETECTED] = now_tsc();
+    if (of->state == SYSTEM_DOMAIN_ENDED || of->state == SYSTEM_DOMAIN_DOWN) return record; // it was ended, and nobody ran in it since
+    uint64_t others = 0, served = has_served(of, domain);
+    of->inside = 0;
+    threads_leave(domain, executing, &of->inside, &others);
+    int error = nucleus_domain_freeze(domain);
+    (void)error;                          // it is a domain
+    of->failures = served ? 1 : of->failures + 1;
+    of->record = record;
+    record->restart = of->failures;
+    record->unwound_to = record->edge ? domain_table[record->edge->caller].name : "its caller";
+    bool is_down = of->failures > BACK_OFF_STEPS;
+    uint32_t wait_ms = is_down ? 0 : back_off_ms[of->failures - 1];
+    of->state = is_down ? SYSTEM_DOMAIN_DOWN : SYSTEM_DOMAIN_ENDED;
+    of->due_ns = time_now_ns() + wait_ms * 1000000ull;
+    record->outcome = is_down ? FAULT_DOWN : FAULT_WAITS;
+    record->wait_ms = wait_ms;
+    record->tsc[FAULT_UNWOUND] = now_tsc();
+    threads_priority(HEALER, HEALER_PRIORITY);
+    threads_wake(HEALER, 0);
+    for (uint32_t d = DOMAIN_FIRST; d < domain_count; d++)
+        if (d != domain && (others >> d & 1) && domains[d].state != SYSTEM_DOMAIN_ENDED) {
+            struct fault also = {.kind = FAULT_COLLATERAL, .domain = d, .thread = fault->thread, .tsc = fault->tsc};
+            domain_end(&also, 0);
+        }
+    return record;
+}
+
+// ---- starting
+
+// A thread that was stopped inside a gate may hold the old token already: then the edge keeps it, and nobody innocent
+// dies at the check. Whoever is past the check does not need it.
+static bool is_in_gate(const struct edge *edge) {
+    struct fault view;
+    for (uint32_t t = 0; t < threads_count(); t++)
+        if (threads_is_interrupted(t) && !nucleus_thread_view(t, &view) && view.rip >= edge->start && view.rip < edge->end)
+            return true;
+    return false;
+}
+
+static void tokens_renew(uint32_t domain) {
+    for (uint32_t e = 0; e < edge_count; e++) {
+        const struct edge *edge = &edge_table[e];
+        if ((edge->caller != domain && edge->callee != domain) || edge->kind < EDGE_FULL) continue;
+        int error = nucleus_token_draw(e, edge->caller == domain ? edge->callee : edge->caller, is_in_gate(edge));
+        (void)error;                      // it is an edge with a token
+    }
+}
+
+// Everything that it had is as at boot. False when a device did not come back.
+static bool put_back(uint32_t domain, struct fault_record *record) {
+    struct healing *of = &domains[domain];
+    bool is_whole = true;
+    heap_reclaim(domain, of->generation, of->inside);
+    record->tsc[FAULT_RECLAIMED] = now_tsc();
+    for (uint32_t d = 0; d < device_count; d++)
+        if (device_table[d].domain == domain && nucleus_device_reset(d)) is_whole = false;
+    if (nucleus_domain_restore(domain)) is_whole = false;
+    tokens_renew(domain);
+    record->tsc[FAULT_RESET] = now_tsc();
+    return is_whole;
+}
+
+// Runs the inits of its components. False when one failed, or was ended.
+static bool init_all(uint32_t domain, bool is_first) {
+    struct healing *of = &domains[domain];
+    uint32_t generation = of->generation;
+    for (uint32_t c = 0; c < component_count; c++) {
+        if (component_table[c].domain != domain) continue;
+        int result = component_table[c].init(generation, !is_first);
+        if (of->state != SYSTEM_DOMAIN_STARTING || of->generation != generation) return false;
+        if (result >= 0) continue;
+        say("monitor: %s_init returned %d\n", component_table[c].name, result);
+        struct fault failed = {.kind = FAULT_INIT, .domain = domain, .tsc = now_tsc()};
+        domain_end(&failed, 0);
+        return false;
+    }
+    return true;
+}
+
+static void start(uint32_t domain, bool is_first) {
+    struct healing *of = &domains[domain];
+    struct fault_record *record = of->record;
+    of->state = SYSTEM_DOMAIN_STARTING;
+    if (!is_first) {
+        record->tsc[FAULT_BEGUN] = now_tsc();
+        if (!put_back(domain, record)) say("monitor: a device of %s did not come back\n", domain_table[domain].name);
+        of->restarts++;
+    }
+    of->generation++;
+    int error = is_first ? 0 : nucleus_domain_thaw(domain, HEALER);
+    if (error || !init_all(domain, is_first)) return;
+    error = is_first ? 0 : nucleus_domain_thaw(domain, THREAD_MAX); // the true point at which it serves again
+    of->state = SYSTEM_DOMAIN_RUNNING;
+    of->started_ns = time_now_ns();
+    of->calls = calls_into(domain);
+    if (is_first) return;
+    record->tsc[FAULT_READY] = now_tsc();
+    record->outcome = FAULT_RESTARTED;
+    threads_restart_wake();
+}
+
+// Components stand in the order of their inits, callees first, and so their domains do here.
+void recovery_boot(void) {
+    for (uint32_t c = 0; c < component_count; c++)
+        if (domains[component_table[c].domain].generation == 0) start(component_table[c].domain, true);
+}
+
+static bool is_due(const struct healing *of) { return of->state == SYSTEM_DOMAIN_ENDED && of->due_ns <= time_now_ns(); }
+
+// Starts who is due; returns when to look again.
+static uint64_t heal(void) {
+    uint64_t next_ns = DEADLINE_NEVER;
+    for (uint32_t c = 0; c < component_count; c++) {
+        uint32_t domain = component_table[c].domain;
+        struct healing *of = &domains[domain];
+        if (is_due(of)) start(domain, false);
+        if (of->state == SYSTEM_DOMAIN_DOWN) heap_reclaim(domain, of->generation, of->inside); // once: by its generation
+        if (of->state == SYSTEM_DOMAIN_ENDED && of->due_ns < next_ns) next_ns = of->due_ns;
+    }
+    return next_ns;
+}
+
+// Other threads run meanwhile, unless somebody is ended: domain_end() gives the healer its priority back.
+void recovery_serve(void) {
+    for (;;) {
+        uint64_t next_ns = heal();
+        threads_priority(HEALER, TIDY_PRIORITY);
+        threads_reschedule();
+        while (public_area.threads[HEALER].priority == TIDY_PRIORITY && faults_say_one()) threads_reschedule();
+        bool is_wanted = public_area.threads[HEALER].priority != TIDY_PRIORITY;
+        threads_priority(HEALER, HEALER_PRIORITY);
+        if (!is_wanted) threads_healer_wait(next_ns);
+    }
+}
+
+bool recovery_thread_again(uint32_t domain, uint32_t generation, int status) {
+    if (status != -EDOMAINDEAD) return false;
+    if (domains[domain].generation == generation && domains[domain].state == SYSTEM_DOMAIN_RUNNING) return false;
+    while (domains[domain].state != SYSTEM_DOMAIN_RUNNING) threads_restart_wait();
+    return true;
+}
