@@ -40,9 +40,9 @@ void heap_orphan(uint32_t granule, uint32_t domain, uint32_t thread);
 // objects. At most one pass over the owner table per domain.
 uint32_t heap_orphans_drop(uint32_t thread);
 
-// The caller of edge, a GATE_GIVES gate, died before the call returned on thread; what its callee gave all the same is
+// caller, that of edge, a GATE_GIVES gate, died before the call returned on thread; what its callee gave all the same is
 // freed. Only when the gate's phase in the monitor ran since heap_reclaim() of the caller. Returns how many objects.
-uint32_t heap_given_back(uint32_t thread, uint32_t edge);
+uint32_t heap_given_back(uint32_t thread, uint32_t edge, uint32_t caller);
 
 void freelist_push(uint32_t size_class, uint32_t granule);
 // Returns granule + 1, or 0 when none is free.

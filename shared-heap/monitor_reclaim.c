@@ -95,13 +95,13 @@ uint32_t heap_reclaim(uint32_t domain, uint32_t generation, uint64_t inside) {
     return freed;
 }
 
-uint32_t heap_given_back(uint32_t thread, uint32_t edge) {
+uint32_t heap_given_back(uint32_t thread, uint32_t edge, uint32_t caller) {
     struct give_list *list = &public_writable()->given[thread];
     uint32_t freed = 0;
     if (list->edge != edge || list->count > GIVE_MAX) return 0;
     for (uint32_t i = 0; i < list->count; i++) {
         uint64_t granule = (list->object[i] - ARENA_BASE) / XHEAP_GRANULE_BYTES;
-        if (list->object[i] && granule < XHEAP_GRANULES && owner_of((uint32_t)granule) == edge_table[edge].caller)
+        if (list->object[i] && granule < XHEAP_GRANULES && owner_of((uint32_t)granule) == caller)
             freed += heap_take_back((uint32_t)granule);
     }
     list->count = 0;

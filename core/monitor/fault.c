@@ -130,20 +130,21 @@ struct fault_record *faults_add(const struct fault *fault, uint32_t generation) 
 }
 
 static void format_action(char *out, size_t room, const struct fault_record *record) {
+    const char *unwound_to = record->edge ? domain_table[record->edge->caller].name : "its caller";
     char after[64] = "";
     if (record->restart > 1) format(after, sizeof after, " (%u in a row)", record->restart);
     switch (record->outcome) {
     case FAULT_STOPS: format(out, room, "the system stops (CONFIG_RECOVERY is off, or there is nobody to unwind to)"); break;
     case FAULT_WAITS:
-        format(out, room, "unwound to %s with -EDOMAINDEAD; restart %u%s in %u ms", record->unwound_to,
+        format(out, room, "unwound to %s with -EDOMAINDEAD; restart %u%s in %u ms", unwound_to,
                record->restart, after, record->wait_ms);
         break;
     case FAULT_RESTARTED:
-        format(out, room, "unwound to %s with -EDOMAINDEAD; restart %u, ready after %u us", record->unwound_to,
+        format(out, room, "unwound to %s with -EDOMAINDEAD; restart %u, ready after %u us", unwound_to,
                record->restart, (uint32_t)(ns_of(record->tsc[FAULT_READY] - record->at_tsc) / 1000));
         break;
     case FAULT_DOWN:
-        format(out, room, "unwound to %s with -EDOMAINDEAD; it stays down after %u faults in a row", record->unwound_to,
+        format(out, room, "unwound to %s with -EDOMAINDEAD; it stays down after %u faults in a row", unwound_to,
                record->restart);
         break;
     case FAULT_CALL_ENDED: format(out, room, "the call is ended; nobody is blamed, since the live rights can be the victim's"); break;

@@ -71,7 +71,7 @@ void fault_handle(void) {
     public_writable()->cpu.monitor_busy = 0;
     if (nameless && chain_is_ended(current())) unwind();
     if ((nameless || is_return_of_light(&fault)) && chain_returned(current(), &edge)) {
-        if (edge->kind == EDGE_GIVES) heap_given_back(current(), (uint32_t)(edge - edge_table));
+        if (edge->kind == EDGE_GIVES) heap_given_back(current(), (uint32_t)(edge - edge_table), edge->caller);
         unwind();
     }
     if (nameless) calls_end(&fault);

@@ -18,7 +18,7 @@ struct fault_place { const char *owner, *object; uint32_t key; };
 struct fault_record {
     uint64_t number, at_ns, at_tsc, tsc[FAULT_READY + 1];
     uint64_t address, rip, site;         // site: the return address of the call by which it was entered; 0: not known
-    const char *domain, *component, *unwound_to;
+    const char *domain, *component;
     const struct edge *edge;
     struct fault_place place;
     uint32_t kind, generation, thread, outcome, restart, wait_ms;

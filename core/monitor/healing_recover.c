@@ -55,9 +55,22 @@ static bool has_served(const struct healing *of, uint32_t domain) {
     return time_now_ns() - of->started_ns > SERVED_MS * 1000000ull || calls_into(domain) > of->calls + 1;
 }
 
+// By the caller's frame: what the domain itself says of that, it may have ruined.
+static void entered_by(const struct chain *chain, uint32_t domain, struct fault_record *record) {
+    for (uint32_t i = chain->count; i-- > 0;) {
+        const struct step *step = &chain->step[i];
+        if (step->domain != domain || step->edge == NO_EDGE) continue;
+        record->edge = &edge_table[step->edge];
+        record->site = frames_site(step->frame);
+        return;
+    }
+}
+
 // The threads in it go to their callers as soon as nothing runs above them; those whom the monitor keeps waiting for it
 // wait no longer.
-static void threads_leave(uint32_t domain, uint32_t executing, uint64_t *inside, uint64_t *others) {
+// record: where the call came from by which the running thread had entered it.
+static void threads_leave(uint32_t domain, uint32_t executing, uint64_t *inside, uint64_t *others,
+                          struct fault_record *record) {
     for (uint32_t t = 0; t < threads_count(); t++) {
         uint32_t state = public_area.threads[t].state;
         if (state == THREAD_FREE || state == THREAD_ENDED) continue;
@@ -66,6 +79,7 @@ static void threads_leave(uint32_t domain, uint32_t executing, uint64_t *inside,
         if (chain->is_broken) *others |= chain->domains;
         if (chain->domains >> domain & 1) *inside |= 1ull << t;
         const struct step *last = chain->count ? &chain->step[chain->count - 1] : NULL;
+        if (is_current && last) entered_by(chain, domain, record);
         bool waits_for_it = last && last->domain == DOMAIN_MONITOR && last->caller == domain && last->edge != NO_EDGE;
         if (waits_for_it || (chain->is_broken && !is_current)) threads_wake(t, -EDOMAINDEAD);
     }
@@ -79,13 +93,12 @@ struct fault_record *domain_end(const struct fault *fault, uint32_t executing) {
     if (of->state == SYSTEM_DOMAIN_ENDED || of->state == SYSTEM_DOMAIN_DOWN) return record; // it was ended, and nobody ran in it since
     uint64_t others = 0, served = has_served(of, domain);
     of->inside = 0;
-    threads_leave(domain, executing, &of->inside, &others);
+    threads_leave(domain, executing, &of->inside, &others, record);
     int error = nucleus_domain_freeze(domain);
     (void)error;                          // it is a domain
     of->failures = served ? 1 : of->failures + 1;
     of->record = record;
     record->restart = of->failures;
-    record->unwound_to = record->edge ? domain_table[record->edge->caller].name : "its caller";
     bool is_down = of->failures > BACK_OFF_STEPS;
     uint32_t wait_ms = is_down ? 0 : back_off_ms[of->failures - 1];
     of->state = is_down ? SYSTEM_DOMAIN_DOWN : SYSTEM_DOMAIN_ENDED;
@@ -107,11 +120,15 @@ struct fault_record *domain_end(const struct fault *fault, uint32_t executing) {
 
 // A thread that was stopped inside a gate may hold the old token already: then the edge keeps it, and nobody innocent
 // dies at the check. Whoever is past the check does not need it.
-static bool is_in_gate(const struct edge *edge) {
+static bool is_in_gate_of(uint32_t thread, const struct edge *edge) {
     struct fault view;
+    return threads_is_interrupted(thread) && !nucleus_thread_view(thread, &view) && view.rip >= edge->start &&
+        view.rip < edge->end;
+}
+
+static bool is_in_gate(const struct edge *edge) {
     for (uint32_t t = 0; t < threads_count(); t++)
-        if (threads_is_interrupted(t) && !nucleus_thread_view(t, &view) && view.rip >= edge->start && view.rip < edge->end)
-            return true;
+        if (is_in_gate_of(t, edge)) return true;
     return false;
 }
 
@@ -155,6 +172,14 @@ static bool init_all(uint32_t domain, bool is_first) {
     return true;
 }
 
+// Threads that were refused while it was frozen, and stopped in the gate before they read why: they would now read
+// something else.
+static void gates_leave(uint32_t domain) {
+    for (uint32_t t = HEALER + 1; t < threads_count(); t++)
+        for (uint32_t e = 0; threads_is_interrupted(t) && e < edge_count; e++)
+            if (edge_table[e].callee == domain && is_in_gate_of(t, &edge_table[e])) chain_end(t, 0, domain);
+}
+
 static void start(uint32_t domain, bool is_first) {
     struct healing *of = &domains[domain];
     struct fault_record *record = of->record;
@@ -167,6 +192,7 @@ static void start(uint32_t domain, bool is_first) {
     of->generation++;
     int error = is_first ? 0 : nucleus_domain_thaw(domain, HEALER);
     if (error || !init_all(domain, is_first)) return;
+    if (!is_first) gates_leave(domain);
     error = is_first ? 0 : nucleus_domain_thaw(domain, THREAD_MAX); // the true point at which it serves again
     of->state = SYSTEM_DOMAIN_RUNNING;
     of->started_ns = time_now_ns();

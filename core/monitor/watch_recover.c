@@ -69,9 +69,7 @@ static void late(uint32_t thread, uint32_t caller, uint32_t executing) {
         fault.kind = FAULT_DEADLINE;
         fault.domain = step->domain;
         fault.thread = thread;
-        fault.anchor[step->domain] = 0;       // where it was entered is not at its newest frame
-        struct fault_record *record = domain_end(&fault, executing);
-        if (record->edge == NULL) record->edge = &edge_table[step->edge];
+        domain_end(&fault, executing);
         return;
     }
 }

@@ -59,6 +59,11 @@ static void components_line(const char *head, uint32_t domain) {
     out_line("%-*s%.*s", COMPONENTS_COLUMN, head, (int)at, text);
 }
 
+static const char *const states[] = {
+    [SYSTEM_DOMAIN_STARTING] = "starting", [SYSTEM_DOMAIN_RUNNING] = "running", [SYSTEM_DOMAIN_ENDED] = "ended",
+    [SYSTEM_DOMAIN_DOWN] = "down"};
+#define STATES (sizeof(states) / sizeof(*states))
+
 void command_domains(void) {
     domains_load();
     out_line("%-15s %3s %6s %-8s %7s %8s components", "domain", "key", "starts", "state", "stack", "heap");
@@ -67,7 +72,7 @@ void command_domains(void) {
         char head[OUT_LINE_MAX], key[12], stack[OUT_SIZE_BYTES], heap[OUT_SIZE_BYTES];
         format(key, sizeof(key), domain->pkey || d == DOMAIN_NUCLEUS ? "%u" : "-", domain->pkey);
         format(head, sizeof(head), "%-15.15s %3s %6u %-8s %7s %8s", domain->name, key, domain->generation,
-               domain->state == SYSTEM_DOMAIN_RUNNING ? "running" : "starting", out_size(stack, domain->stack_bytes),
+               domain->state < STATES ? states[domain->state] : "?", out_size(stack, domain->stack_bytes),
                out_size(heap, domain->heap_bytes));
         components_line(head, d);
     }

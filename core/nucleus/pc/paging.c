@@ -144,8 +144,8 @@ int nucleus_domain_restore(uint32_t domain) {
         if (!memory_is_present(of->data_start + at)) continue;
         uint64_t *data = alias_of(of->data_start + at);
         const uint64_t *pristine = (const uint64_t *)(of->pristine + at);
-        size_t known = at >= of->pristine_bytes ? 0 : of->pristine_bytes - at < PAGE_BYTES ? (of->pristine_bytes - at) / 8 : PAGE_BYTES / 8;
-        size_t rest = PAGE_BYTES / 8 - known;
+        size_t left = at < of->pristine_bytes ? of->pristine_bytes - at : 0;
+        size_t known = (left < PAGE_BYTES ? left : PAGE_BYTES) / 8, rest = PAGE_BYTES / 8 - known;
         __asm__ volatile("rep movsq" : "+D"(data), "+S"(pristine), "+c"(known) : : "memory");
         __asm__ volatile("rep stosq" : "+D"(data), "+c"(rest) : "a"(0ull) : "memory");
     }
