@@ -39,6 +39,7 @@ void recovery_serve(void) __attribute__((noreturn));
 // must its thread. Blocks until then.
 bool recovery_thread_again(uint32_t domain, uint32_t generation, int status);
 
+extern const char recovery_thread_name[];        // of thread 0
 uint32_t domain_generation(uint32_t domain);
 uint32_t domain_state(uint32_t domain);         // enum system_domain_state
 uint32_t domain_restarts(uint32_t domain);

@@ -9,6 +9,8 @@
 
 static uint32_t started; // the first so many of component_table
 
+const char recovery_thread_name[] = "boot";
+
 void recovery_tick(void) {}
 void recovery_blocks(uint32_t thread) { (void)thread; }
 uint64_t recovery_deadline_ns(void) { return DEADLINE_NEVER; }

@@ -36,6 +36,8 @@ uint32_t domain_generation(uint32_t domain) { return domain == DOMAIN_MONITOR ? 
 uint32_t domain_state(uint32_t domain) { return domain < DOMAIN_FIRST ? SYSTEM_DOMAIN_RUNNING : domains[domain].state; }
 uint32_t domain_restarts(uint32_t domain) { return domains[domain].restarts; }
 
+const char recovery_thread_name[] = "healer";
+
 static uint64_t now_tsc(void) { return __builtin_ia32_rdtsc(); }
 
 // Calls into domain so far: counted by its callers.
@@ -155,21 +157,29 @@ static bool put_back(uint32_t domain, struct fault_record *record) {
     return is_whole;
 }
 
-// Runs the inits of its components. False when one failed, or was ended.
-static bool init_all(uint32_t domain, bool is_first) {
-    struct healing *of = &domains[domain];
+// False when it failed, or its domain was ended.
+static bool init(const struct component *component) {
+    struct healing *of = &domains[component->domain];
     uint32_t generation = of->generation;
-    for (uint32_t c = 0; c < component_count; c++) {
-        if (component_table[c].domain != domain) continue;
-        int result = component_table[c].init(generation, !is_first);
-        if (of->state != SYSTEM_DOMAIN_STARTING || of->generation != generation) return false;
-        if (result >= 0) continue;
-        say("monitor: %s_init returned %d\n", component_table[c].name, result);
-        struct fault failed = {.kind = FAULT_INIT, .domain = domain, .tsc = now_tsc()};
-        domain_end(&failed, 0);
-        return false;
-    }
+    int result = component->init(generation, generation > BOOT_GENERATION);
+    if (of->state != SYSTEM_DOMAIN_STARTING || of->generation != generation) return false;
+    if (result >= 0) return true;
+    say("monitor: %s_init returned %d\n", component->name, result);
+    struct fault failed = {.kind = FAULT_INIT, .domain = component->domain, .tsc = now_tsc()};
+    domain_end(&failed, 0);
+    return false;
+}
+
+static bool init_all(uint32_t domain) {
+    for (uint32_t c = 0; c < component_count; c++)
+        if (component_table[c].domain == domain && !init(&component_table[c])) return false;
     return true;
+}
+
+static void is_running(uint32_t domain) {
+    domains[domain].state = SYSTEM_DOMAIN_RUNNING;
+    domains[domain].started_ns = time_now_ns();
+    domains[domain].calls = calls_into(domain);
 }
 
 // Threads that were refused while it was frozen, and stopped in the gate before they read why: they would now read
@@ -180,33 +190,34 @@ static void gates_leave(uint32_t domain) {
             if (edge_table[e].callee == domain && is_in_gate_of(t, &edge_table[e])) chain_end(t, 0, domain);
 }
 
-static void start(uint32_t domain, bool is_first) {
+static void start_again(uint32_t domain) {
     struct healing *of = &domains[domain];
     struct fault_record *record = of->record;
     of->state = SYSTEM_DOMAIN_STARTING;
-    if (!is_first) {
-        record->tsc[FAULT_BEGUN] = now_tsc();
-        if (!put_back(domain, record)) say("monitor: a device of %s did not come back\n", domain_table[domain].name);
-        of->restarts++;
-    }
+    record->tsc[FAULT_BEGUN] = now_tsc();
+    if (!put_back(domain, record)) say("monitor: a device of %s did not come back\n", domain_table[domain].name);
+    of->restarts++;
     of->generation++;
-    int error = is_first ? 0 : nucleus_domain_thaw(domain, HEALER);
-    if (error || !init_all(domain, is_first)) return;
-    if (!is_first) gates_leave(domain);
-    error = is_first ? 0 : nucleus_domain_thaw(domain, THREAD_MAX); // the true point at which it serves again
-    of->state = SYSTEM_DOMAIN_RUNNING;
-    of->started_ns = time_now_ns();
-    of->calls = calls_into(domain);
-    if (is_first) return;
+    if (nucleus_domain_thaw(domain, HEALER) || !init_all(domain)) return;
+    gates_leave(domain);
+    int error = nucleus_domain_thaw(domain, THREAD_MAX); // the true point at which it serves again
+    (void)error;                                         // it is a domain
+    is_running(domain);
     record->tsc[FAULT_READY] = now_tsc();
     record->outcome = FAULT_RESTARTED;
     threads_restart_wake();
 }
 
-// Components stand in the order of their inits, callees first, and so their domains do here.
+// Callees first, also where a domain has components of several depths; all can be called from the beginning.
 void recovery_boot(void) {
-    for (uint32_t c = 0; c < component_count; c++)
-        if (domains[component_table[c].domain].generation == 0) start(component_table[c].domain, true);
+    for (uint32_t d = DOMAIN_FIRST; d < domain_count; d++) domains[d].generation = BOOT_GENERATION;
+    for (uint32_t c = 0; c < component_count; c++) {
+        const struct component *component = &component_table[c];
+        uint32_t left = 0;
+        if (domains[component->domain].state != SYSTEM_DOMAIN_STARTING || !init(component)) continue;
+        for (uint32_t later = c + 1; later < component_count; later++) left += component_table[later].domain == component->domain;
+        if (!left) is_running(component->domain);
+    }
 }
 
 static bool is_due(const struct healing *of) { return of->state == SYSTEM_DOMAIN_ENDED && of->due_ns <= time_now_ns(); }
@@ -217,7 +228,7 @@ static uint64_t heal(void) {
     for (uint32_t c = 0; c < component_count; c++) {
         uint32_t domain = component_table[c].domain;
         struct healing *of = &domains[domain];
-        if (is_due(of)) start(domain, false);
+        if (is_due(of)) start_again(domain);
         if (of->state == SYSTEM_DOMAIN_DOWN) heap_reclaim(domain, of->generation, of->inside); // once: by its generation
         if (of->state == SYSTEM_DOMAIN_ENDED && of->due_ns < next_ns) next_ns = of->due_ns;
     }

@@ -104,7 +104,7 @@ int system_threads(uint32_t first, struct system_thread *out, size_t max) {
         };
         threads_wait_of(t, &row.event, &row.deadline_ns);
         if (row.event >= EVENT_MAX) row.event = SYSTEM_NO_EVENT;
-        name_copy(row.name, entry ? entry->name : "boot");
+        name_copy(row.name, entry ? entry->name : recovery_thread_name);
         memcpy(&out[i], &row, sizeof row);
     }
     return rows;

@@ -43,5 +43,5 @@ def cases():
     yield ktap.Case("on keys", lambda: run("mpk"), common.skip_of(mpk=True, network=False))
     yield ktap.Case("as function calls", lambda: run("none", "tests/configs/none.config"), common.skip_of(mpk=False, network=False))
     yield ktap.Case("on keys, with a scheduler that lies", lambda: run(
-        "mpk", "tests/configs/liar.config", "WARNING sched answered -11, which cannot run; round robin decides instead"),
+        "mpk", "tests/configs/liar.config", "WARNING sched answered -11: it cannot run, or others are passed over; round robin decides instead"),
         common.skip_of(mpk=True, network=False))

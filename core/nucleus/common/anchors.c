@@ -16,6 +16,7 @@
 struct anchor { uint64_t sp, limit; };
 static struct anchor anchors[THREAD_MAX][DOMAIN_MAX];
 static uint64_t prepared;        // bit = thread with stacks
+static uint32_t frozen;          // bit = domain that nobody may enter
 _Static_assert(THREAD_MAX <= 64, "a bit per thread");
 
 static uint64_t *alias(uint64_t address) { return (uint64_t *)(address + ALIAS_OFFSET); }
@@ -27,7 +28,7 @@ static void anchor_prepare(uint32_t thread, uint32_t d, uint64_t limit) {
 }
 
 static uint64_t limit_of(uint32_t thread, uint32_t d) {
-    return stack_top(d, thread) - domain_table[d].stack_bytes + STACK_RESERVE_BYTES;
+    return frozen >> d & 1 ? UINT64_MAX : stack_top(d, thread) - domain_table[d].stack_bytes + STACK_RESERVE_BYTES;
 }
 
 void anchors_prepare(uint32_t thread) {
@@ -98,8 +99,9 @@ static bool is_domain(uint32_t domain) { return domain >= DOMAIN_FIRST && domain
 int nucleus_domain_freeze(uint32_t domain) {
     if (!is_domain(domain)) return -EINVAL;
     *slot(domain, SLOT_ERR) = (uint64_t)-(int64_t)EDOMAINDEAD;
+    frozen |= 1u << domain;
     for (uint32_t t = 0; t < THREAD_MAX; t++)
-        if (prepared >> t & 1) anchor_prepare(t, domain, UINT64_MAX);
+        if (prepared >> t & 1) anchor_prepare(t, domain, limit_of(t, domain));
     anchor_load(running(), domain);
     return 0;
 }
@@ -113,8 +115,11 @@ void slots_restore(uint32_t domain) {
 
 int nucleus_domain_thaw(uint32_t domain, uint32_t thread) {
     if (!is_domain(domain) || thread > THREAD_MAX) return -EINVAL;
+    uint32_t before = frozen;
+    frozen &= ~(1u << domain);
     for (uint32_t t = 0; t < THREAD_MAX; t++)
         if ((prepared >> t & 1) && (thread == THREAD_MAX || thread == t)) anchors[t][domain].limit = limit_of(t, domain);
+    if (thread != THREAD_MAX) frozen = before;  // for the threads to come, it is
     *slot(domain, SLOT_LIM) = anchors[running()][domain].limit;
     if (thread == THREAD_MAX) *slot(domain, SLOT_ERR) = (uint64_t)-(int64_t)ENOSTACK;
     return 0;
