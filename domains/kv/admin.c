@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// admin.c - the commands about the server and its clients. Source: Redis 7.0, server.c, networking.c, config.c.
+// admin.c - the commands about the server and its clients. Source: Redis 7.0, server.c, networking.c.
 #include "clock.h"
 #include "commands.h"
 #include "format.h"
-#include "glob.h"
-#include "persistence.h"
 #include "string.h"
 
 void command_ping(struct request *request) {
@@ -41,55 +39,6 @@ void command_select(struct request *request) {
 void command_quit(struct request *request) {
     reply_ok(request->reply);
     request->closes = true;
-}
-
-static const struct {
-    const char *name, *value;
-} settings[] = {{"save", ""}, {"dir", PERSISTENCE_FOLDER}, {"dbfilename", PERSISTENCE_NAME}, {"appendonly", "no"},
-                {"databases", "1"}, {"maxmemory-policy", "noeviction"}, {"proto-max-bulk-len", "536870912"},
-                {"timeout", "0"}, {"tcp-keepalive", "0"}};
-
-static bool is_asked(const struct request *request, const char *name) {
-    char pattern[64];
-    for (uint32_t i = 2; i < request->count; i++) {
-        struct span span = request_argument(request, i);
-        size_t bytes = span.length < sizeof(pattern) ? span.length : sizeof(pattern);
-        for (size_t j = 0; j < bytes; j++)
-            pattern[j] = (char)(span.bytes[j] >= 'A' && span.bytes[j] <= 'Z' ? span.bytes[j] | 0x20 : span.bytes[j]);
-        if (glob_matches(pattern, bytes, name, strlen(name)))
-            return true;
-    }
-    return false;
-}
-
-void command_config(struct request *request) {
-    if (request_is(request, 1, "resetstat")) {
-        request->clients->commands = 0;
-        reply_ok(request->reply);
-        return;
-    }
-    if (!request_is(request, 1, "get")) {
-        request_unknown_subcommand(request);
-        return;
-    }
-    if (request->count < 3) {
-        reply_error(request->reply, "ERR wrong number of arguments for 'config|get' command");
-        return;
-    }
-    char limit[24];
-    size_t count = is_asked(request, "maxmemory");
-    for (size_t i = 0; i < sizeof(settings) / sizeof(*settings); i++)
-        count += is_asked(request, settings[i].name);
-    reply_array(request->reply, 2 * count);
-    for (size_t i = 0; i < sizeof(settings) / sizeof(*settings); i++)
-        if (is_asked(request, settings[i].name)) {
-            reply_word(request->reply, settings[i].name);
-            reply_word(request->reply, settings[i].value);
-        }
-    if (is_asked(request, "maxmemory")) {
-        reply_word(request->reply, "maxmemory");
-        reply_bulk(request->reply, limit, format(limit, sizeof(limit), "%zu", request->store->memory.limit_bytes));
-    }
 }
 
 void command_command(struct request *request) {

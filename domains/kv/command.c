@@ -108,6 +108,22 @@ static bool has_room(const struct request *request) {
     return memory->used_bytes <= memory->limit_bytes && need <= memory->limit_bytes - memory->used_bytes;
 }
 
+// What the request changed goes to the log; with JOURNAL_ALWAYS its reply, which begins at start, waits for that.
+static void log_change(struct request *request, size_t start) {
+    struct journal *journal = &request->store->journal;
+    if (request->change == CHANGE_REQUEST)
+        request_changed_but(request, request->count, (struct span){0});
+    journal_mark(journal, start, reply_position(request->reply));
+}
+
+static bool is_refused(const struct request *request) {
+    char why[JOURNAL_REFUSAL_MAX];
+    bool refused = !journal_accepts(&request->store->journal, why);
+    if (refused)
+        reply_error(request->reply, why);
+    return refused;
+}
+
 static void run(struct request *request, const struct command *command) {
     char small[PRIVATE_SMALL], *copy = NULL;
     const struct resp_parser *parser = request->parser;
@@ -125,12 +141,23 @@ static void run(struct request *request, const struct command *command) {
             return;
         }
     }
+    bool is_logged = command->flags & COMMAND_WRITES && request->store->journal.is_on;
+    size_t start = is_logged ? reply_position(request->reply) : 0;
     if (command->flags & COMMAND_GROWS && request->count > 4 && !has_room(request))
         reply_memory(request->reply);
-    else
+    else if (!is_logged || !is_refused(request))
         command->run(request);
-    request->store->saved.changes += (command->flags & COMMAND_WRITES) != 0;
+    if (request->change) {
+        request->store->saved.changes++;
+        if (is_logged)
+            log_change(request, start);
+    }
     heap_free(copy);
+}
+
+static bool is_arity(const struct command *command, uint32_t arguments) {
+    int count = (int)arguments;
+    return command->arity > 0 ? count == command->arity : count >= -command->arity;
 }
 
 bool command_execute(const struct session *session, const struct resp_parser *parser, const char *input, struct reply *reply) {
@@ -146,10 +173,25 @@ bool command_execute(const struct session *session, const struct resp_parser *pa
         unknown(&request);
         return true;
     }
-    int count = (int)parser->count;
-    if (command->arity > 0 ? count != command->arity : count < -command->arity)
+    if (!is_arity(command, parser->count))
         request_arity(&request);
     else
         run(&request, command);
     return !request.closes;
+}
+
+#define REPLAY_REPLY_BYTES 128 // of a reply only the start counts: is it an error
+
+int command_replay(struct store *store, const struct resp_parser *parser, const char *input) {
+    union name name;
+    char text[REPLAY_REPLY_BYTES] = "";
+    struct buffer none = {0};
+    struct reply reply = {.direct = text, .direct_room = sizeof(text), .waiting = &none};
+    struct request request = {.store = store, .parser = parser, .input = input, .reply = &reply, .count = parser->count,
+                              .name = name.text, .is_private = true};
+    const struct command *command = request.count && name_open(&request, &name) ? find_command(&name) : NULL;
+    if (!command || !(command->flags & COMMAND_WRITES) || !is_arity(command, request.count))
+        return -EINVAL;
+    run(&request, command);
+    return text[0] != '-' ? 0 : text[1] == 'O' ? -ENOMEM : -EINVAL;
 }

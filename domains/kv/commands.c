@@ -4,10 +4,6 @@
 // commands.c - the table of commands; see commands.h. Names in lower case.
 #include "commands.h"
 
-
-
-
-
 const struct command command_table[] = {
     {"get", 2, 0, command_get},
     {"set", -3, COMMAND_WRITES | COMMAND_DIRECT, command_set},
@@ -99,6 +95,7 @@ const struct command command_table[] = {
     {"quit", -1, 0, command_quit},
     {"save", 1, 0, command_save},
     {"bgsave", -1, 0, command_bgsave},
+    {"bgrewriteaof", 1, 0, command_bgrewriteaof},
     {"lastsave", 1, 0, command_lastsave},
     {"debug", -2, 0, command_debug},
     {"shutdown", -1, 0, command_shutdown},

@@ -96,12 +96,12 @@ void command_quit(struct request *request);
 void command_shutdown(struct request *request);
 void command_save(struct request *request);
 void command_bgsave(struct request *request);
+void command_bgrewriteaof(struct request *request);
 void command_lastsave(struct request *request);
 void command_debug(struct request *request);
 // debug_none.c, inject/debug_inject.c: subcommands that an option adds. False: it is none of them.
 bool debug_further(struct request *request);
 
-void command_delete_key(const struct request *request, uint32_t index);
 bool expiry_of(const struct request *request, uint32_t index, bool seconds, bool absolute, bool positive, int64_t *end_ms);
 
 #endif

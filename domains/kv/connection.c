@@ -6,6 +6,7 @@
 #include "command.h"
 #include "connection.h"
 #include "copy.h"
+#include "xheap.h"
 
 #define TABLE_MIN 64
 #define PRIVATE_BYTES 4096 // input up to here is copied at once, so that its requests need no copies of their own
@@ -148,4 +149,44 @@ size_t connection_input(struct connection_table *table, struct connection *conne
     }
     connection_settle(table, connection);
     return reply.direct_used;
+}
+
+// Takes all that waits, as one piece behind what old holds. False without memory.
+static bool join(struct connection *connection, struct buffer *old) {
+    bool joined = true;
+    while (connection->gifts.first) {
+        uint32_t bytes;
+        char *object = gifts_take(&connection->gifts, &bytes);
+        joined = joined && buffer_append(old, object, bytes, SIZE_MAX);
+        int freed = xheap_free(object);
+        (void)freed; // ours, and nobody borrows it
+    }
+    joined = joined && buffer_append(old, buffer_first(&connection->output), buffer_bytes(&connection->output), SIZE_MAX);
+    buffer_consume(&connection->output, buffer_bytes(&connection->output));
+    return joined;
+}
+
+void connection_refuse(struct connection_table *table, struct connection *connection, const char *direct, size_t bytes,
+                       const struct journal_mark *marks, uint32_t count, const char *refusal) {
+    struct buffer old = {0};
+    size_t done = 0, limit = table->output_limit;
+    bool good = buffer_append(&old, direct, bytes, SIZE_MAX);
+    good = join(connection, &old) && good;
+    struct reply reply = {.waiting = &connection->output, .limit = limit, .failed = !good};
+    for (uint32_t i = 0; i < count; i++) {
+        if (marks[i].socket != connection->socket)
+            continue;
+        if (marks[i].start > done)
+            reply_bytes(&reply, buffer_first(&old) + done, marks[i].start - done);
+        reply_error(&reply, refusal);
+        done = marks[i].end;
+    }
+    if (buffer_bytes(&old) > done)
+        reply_bytes(&reply, buffer_first(&old) + done, buffer_bytes(&old) - done);
+    heap_free(old.bytes);
+    if (reply.failed) { // as in connection_input
+        buffer_consume(&connection->output, buffer_bytes(&connection->output));
+        connection->closing = true;
+    }
+    connection_settle(table, connection);
 }

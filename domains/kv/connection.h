@@ -3,7 +3,7 @@
 
 // connection.h - the clients: what each has sent and not got yet, private to kv. Knows no network.
 //
-// Interface: connection_table_*, connection_open, connection_find, connection_drop, connection_input
+// Interface: connection_table_*, connection_open, connection_find, connection_drop, connection_input, connection_refuse
 //
 //   input  --parse--> requests --execute--> direct reply, else gifts (large ones), else output
 //
@@ -63,6 +63,11 @@ void connection_drop(struct connection_table *table, struct connection *connecti
 // fit. Returns the bytes written there. bytes 0: only go on with what waits.
 size_t connection_input(struct connection_table *table, struct connection *connection, const char *input, size_t bytes,
                         char *direct, size_t room);
+
+// The writes whose replies the marks of its socket name are not in the log: refusal takes the place of these replies among
+// what the client waits for: direct (bytes bytes, not sent, which waits from now on) and what waits already.
+void connection_refuse(struct connection_table *table, struct connection *connection, const char *direct, size_t bytes,
+                       const struct journal_mark *marks, uint32_t count, const char *refusal);
 
 // Puts the connection into the ready list or takes it out, as its state demands.
 void connection_settle(struct connection_table *table, struct connection *connection);

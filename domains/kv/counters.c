@@ -5,7 +5,7 @@
 #include "commands.h"
 #include "number.h"
 
-static void add(const struct request *request, int64_t by) {
+static void add(struct request *request, int64_t by) {
     struct dict_entry *entry;
     int64_t value = 0;
     if (!request_find(request, 1, TYPE_STRING, &entry))
@@ -22,10 +22,12 @@ static void add(const struct request *request, int64_t by) {
     size_t bytes = number_text(value, text);
     struct span key = request_argument(request, 1);
     if ((entry && dict_rewrite(entry, text, bytes)) ||
-        store_put(request->store, key.bytes, key.length, text, bytes, true) == 0)
+        store_put(request->store, key.bytes, key.length, text, bytes, true) == 0) {
+        request_changed(request);
         reply_integer(request->reply, value);
-    else
+    } else {
         reply_memory(request->reply);
+    }
 }
 
 void command_incr(struct request *request) { add(request, 1); }

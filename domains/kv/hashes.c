@@ -26,12 +26,14 @@ void command_hset(struct request *request) {
         struct dict_slot slot = dict_find(hash, field.bytes, field.length);
         bool fresh = !slot.link;
         if (!dict_put(hash, slot, field.bytes, field.length, value.bytes, value.length)) {
+            request_stopped(request, i, 2);
             request_settle(request, 1);
             reply_memory(request->reply);
             return;
         }
         added += fresh;
     }
+    request_changed(request);
     if (request->name[1] == 'm') // HMSET
         reply_ok(request->reply);
     else
@@ -47,6 +49,7 @@ void command_hsetnx(struct request *request) {
     if (slot.link) {
         reply_integer(request->reply, 0);
     } else if (dict_put(hash, slot, field.bytes, field.length, value.bytes, value.length)) {
+        request_changed(request);
         reply_integer(request->reply, 1);
     } else {
         request_settle(request, 1);
@@ -107,6 +110,8 @@ void command_hdel(struct request *request) {
             removed++;
         }
     }
+    if (removed)
+        request_changed(request);
     request_settle(request, 1);
     reply_integer(request->reply, removed);
 }
@@ -141,6 +146,7 @@ void command_hincrby(struct request *request) {
     } else if (__builtin_add_overflow(value, by, &value)) {
         reply_error(request->reply, ERROR_OVERFLOW);
     } else if (dict_put(hash, slot, field.bytes, field.length, text, number_text(value, text))) {
+        request_changed(request);
         reply_integer(request->reply, value);
     } else {
         request_settle(request, 1);

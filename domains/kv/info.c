@@ -9,7 +9,7 @@
 #include "format.h"
 #include "string.h"
 
-#define SECTION_BYTES 600      // room for the longest
+#define SECTION_BYTES 800      // room for the longest
 
 // "1.50M", as Redis writes sizes.
 static void human(uint64_t bytes, char out[16]) {
@@ -49,11 +49,21 @@ static size_t memory(const struct request *request, char *out) {
 
 static size_t persistence(const struct request *request, char *out) {
     const struct saved *saved = &request->store->saved;
-    return format(out, SECTION_BYTES,
+    const struct journal *journal = &request->store->journal;
+    size_t used = format(out, SECTION_BYTES,
                   "loading:0\r\nrdb_changes_since_last_save:%lu\r\nrdb_bgsave_in_progress:0\r\nrdb_last_save_time:%ld\r\n"
                   "rdb_last_bgsave_status:%s\r\nrdb_current_bgsave_time_sec:-1\r\nrdb_saves:%lu\r\n"
-                  "aof_enabled:0\r\naof_rewrite_in_progress:0\r\n",
-                  saved->changes, saved->at_ms / 1000, saved->failed ? "err" : "ok", saved->count);
+                  "aof_enabled:%d\r\naof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0\r\naof_last_rewrite_time_sec:%ld\r\n"
+                  "aof_current_rewrite_time_sec:-1\r\naof_last_bgrewrite_status:%s\r\naof_rewrites:%lu\r\n"
+                  "aof_last_write_status:%s\r\n",
+                  saved->changes, saved->at_ms / 1000, saved->failed ? "err" : "ok", saved->count, journal->is_on,
+                  journal->rewrites.took_ms < 0 ? -1 : journal->rewrites.took_ms / 1000,
+                  journal->rewrites.failed ? "err" : "ok", journal->rewrites.count, journal->error ? "err" : "ok");
+    if (journal->is_on)
+        used += format(out + used, SECTION_BYTES - used,
+                       "aof_current_size:%lu\r\naof_base_size:%lu\r\naof_pending_rewrite:0\r\naof_buffer_length:%zu\r\n",
+                       journal->written + journal->used, journal->base, journal->used);
+    return used;
 }
 
 static size_t stats(const struct request *request, char *out) {

@@ -5,6 +5,7 @@
 #include "commands.h"
 #include "format.h"
 #include "glob.h"
+#include "number.h"
 
 static const char *const type_names[] = {"string", "list", "set", "zset", "hash", "stream"};
 
@@ -20,6 +21,8 @@ void command_del(struct request *request) {
         struct span key = request_argument(request, i);
         deleted += store_delete(request->store, key.bytes, key.length);
     }
+    if (deleted)
+        request_changed(request);
     reply_integer(request->reply, deleted);
 }
 
@@ -81,16 +84,18 @@ void command_expire(struct request *request) {
         refused = (flags & EXPIRE_NX && now) || (flags & EXPIRE_XX && !now) || (flags & EXPIRE_GT && (!now || end_ms <= now)) ||
                   (flags & EXPIRE_LT && now && end_ms >= now);
     }
-    if (!refused && end_ms <= store_now_ms())
-        command_delete_key(request, 1);
-    else if (!refused)
+    struct span key = request_argument(request, 1);
+    char text[NUMBER_MAX];
+    const struct span effect[] = {SPAN("PEXPIREAT"), key, {text, number_text(end_ms, text)}};
+    const struct span removal[] = {SPAN("DEL"), key};
+    if (!refused && end_ms <= store_now_ms() && !request->store->is_loading) {
+        store_delete(request->store, key.bytes, key.length);
+        request_changed_as(request, removal, 2);
+    } else if (!refused) {
         store_expire(request->store, entry, end_ms);
+        request_changed_as(request, effect, 3);
+    }
     reply_integer(request->reply, !refused);
-}
-
-void command_delete_key(const struct request *request, uint32_t index) {
-    struct span key = request_argument(request, index);
-    store_delete(request->store, key.bytes, key.length);
 }
 
 // TTL, PTTL
@@ -107,8 +112,10 @@ void command_ttl(struct request *request) {
 void command_persist(struct request *request) {
     struct dict_entry *entry = find(request, 1);
     bool had = entry && entry->expires_ms;
-    if (had)
+    if (had) {
         store_expire(request->store, entry, 0);
+        request_changed(request);
+    }
     reply_integer(request->reply, had);
 }
 
@@ -223,5 +230,6 @@ void command_flush(struct request *request) {
         return;
     }
     store_clear(request->store);
+    request_changed(request);
     reply_ok(request->reply);
 }

@@ -13,11 +13,14 @@ void command_push(struct request *request) {
     for (uint32_t i = 2; list && i < request->count; i++) {
         struct span item = request_argument(request, i);
         if (!deque_push(list, at_head, item.bytes, item.length)) {
+            request_stopped(request, i, 2);
             request_settle(request, 1);
             reply_memory(request->reply);
             return;
         }
     }
+    if (list)
+        request_changed(request);
     reply_integer(request->reply, list ? (int64_t)list->count : 0);
 }
 
@@ -44,6 +47,8 @@ void command_pop(struct request *request) {
     size_t count = wanted < list->count ? wanted : list->count;
     if (request->count == 3)
         reply_array(request->reply, count);
+    if (count)
+        request_changed(request);
     for (; count; count--) {
         reply_item(request->reply, deque_end(list, at_head));
         deque_pop(list, at_head);

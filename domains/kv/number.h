@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #define NUMBER_MAX 20 // characters: a sign and 19 digits, or 20 digits
+#define NUMBER_LINE_MAX (NUMBER_MAX + 3) // of RESP: the type character, the number, both end bytes
 
 // Writes the digits, no NUL; returns where they end.
 static inline char *number_put(char *out, uint64_t magnitude, bool negative) {
@@ -21,6 +22,15 @@ static inline char *number_put(char *out, uint64_t magnitude, bool negative) {
     for (char *digit = out + digits; digit > out; magnitude /= 10)
         *--digit = (char)('0' + magnitude % 10);
     return out + digits;
+}
+
+// Writes a line of RESP: type character and number. Returns where it ends.
+static inline char *number_line(char *out, char type, uint64_t magnitude, bool negative) {
+    *out++ = type;
+    out = number_put(out, magnitude, negative);
+    out[0] = '\r';
+    out[1] = '\n';
+    return out + 2;
 }
 
 // The text of value; returns its length.

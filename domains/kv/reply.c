@@ -25,35 +25,24 @@ void reply_bytes(struct reply *reply, const void *data, size_t bytes) {
 
 void reply_text(struct reply *reply, const char *text) { reply_bytes(reply, text, strlen(text)); }
 
-#define LINE_MAX (NUMBER_MAX + 3) // the type character, the number, both end bytes
-
-// Writes a line of type character and number. Returns where it ends.
-static inline char *put_number(char *out, char type, uint64_t magnitude, bool negative) {
-    *out++ = type;
-    out = number_put(out, magnitude, negative);
-    out[0] = '\r';
-    out[1] = '\n';
-    return out + 2;
-}
-
 static void reply_number(struct reply *reply, char type, uint64_t magnitude, bool negative) {
-    char line[LINE_MAX];
-    reply_bytes(reply, line, (size_t)(put_number(line, type, magnitude, negative) - line));
+    char line[NUMBER_LINE_MAX];
+    reply_bytes(reply, line, (size_t)(number_line(line, type, magnitude, negative) - line));
 }
 
 static bool gives_bulk(struct reply *reply, const void *data, size_t bytes) {
-    char line[LINE_MAX];
+    char line[NUMBER_LINE_MAX];
     const struct gift_part parts[] = {
-        {line, (size_t)(put_number(line, '$', bytes, false) - line)}, {data, bytes}, {"\r\n", 2}};
+        {line, (size_t)(number_line(line, '$', bytes, false) - line)}, {data, bytes}, {"\r\n", 2}};
     return reply->gifts && !buffer_bytes(reply->waiting) && !reply->failed &&
            gifts_add(reply->gifts, false, parts, sizeof(parts) / sizeof(*parts), reply->limit);
 }
 
 void reply_bulk(struct reply *reply, const void *data, size_t bytes) {
     size_t room = reply->direct_room - reply->direct_used;
-    bool fits = room >= LINE_MAX + 2 && bytes <= room - LINE_MAX - 2;
+    bool fits = room >= NUMBER_LINE_MAX + 2 && bytes <= room - NUMBER_LINE_MAX - 2;
     if (fits && goes_direct(reply) && !reply->failed) {
-        char *start = reply->direct + reply->direct_used, *out = put_number(start, '$', bytes, false);
+        char *start = reply->direct + reply->direct_used, *out = number_line(start, '$', bytes, false);
         copy_data(out, data, bytes);
         out += bytes;
         out[0] = '\r';

@@ -26,6 +26,11 @@ struct reply {
     bool failed;      // limit or heap exceeded: the answer is incomplete
 };
 
+// Bytes of replies that its connection has, those of this struct and what waited before.
+static inline size_t reply_position(const struct reply *reply) {
+    return reply->direct_used + (reply->gifts ? reply->gifts->bytes : 0) + buffer_bytes(reply->waiting);
+}
+
 void reply_bytes(struct reply *reply, const void *data, size_t bytes);
 void reply_text(struct reply *reply, const char *text);   // as it is: "+OK\r\n"
 void reply_bulk(struct reply *reply, const void *data, size_t bytes);

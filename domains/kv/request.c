@@ -81,6 +81,28 @@ void request_range(int64_t start, int64_t stop, size_t count, size_t *first, siz
     *end = start > stop ? 0 : (size_t)stop + 1;
 }
 
+void request_changed_but(struct request *request, uint32_t index, struct span text) {
+    struct journal *journal = &request->store->journal;
+    request->change = CHANGE_LOGGED;
+    if (!journal->is_on)
+        return;
+    journal_begin(journal, request->count);
+    for (uint32_t i = 0; i < request->count; i++) {
+        struct span word = i == index ? text : request_argument(request, i);
+        journal_word(journal, word.bytes, word.length);
+    }
+}
+
+void request_changed_as(struct request *request, const struct span *words, uint32_t count) {
+    struct journal *journal = &request->store->journal;
+    request->change = CHANGE_LOGGED;
+    if (!journal->is_on)
+        return;
+    journal_begin(journal, count);
+    for (uint32_t i = 0; i < count; i++)
+        journal_word(journal, words[i].bytes, words[i].length);
+}
+
 void request_arity(const struct request *request) {
     char text[80];
     format(text, sizeof(text), "ERR wrong number of arguments for '%s' command", request->name);

@@ -18,14 +18,17 @@ struct span {
     size_t length;
 };
 
+enum change { CHANGE_NONE, CHANGE_REQUEST, CHANGE_LOGGED };
+
 struct request {
     struct store *store;
-    struct clients *clients;
+    struct clients *clients;     // NULL, as client: a log is read
     struct client *client;
     const struct resp_parser *parser;
     const char *input;
     struct reply *reply;
-    uint32_t count;              // of arguments, the name included
+    uint32_t count;              // of arguments, the name included; a handler that stops half-way lowers it to what it did
+    enum change change;
     bool is_private;             // the input, before the arguments were copied
     bool is_shared, closes;      // closes: set by a handler that ends the connection
     const char *name;            // of the command, in lower case
@@ -57,8 +60,24 @@ bool request_object(const struct request *request, uint32_t index, enum type typ
 void request_settle(const struct request *request, uint32_t index);
 // Turns indexes that may count from the end (-1) into [first, end) of count items.
 void request_range(int64_t start, int64_t stop, size_t count, size_t *first, size_t *end);
+// The request changed the store, and would change it the same way again: the log gets it as it came. Every handler of a
+// command that writes ends, when it did, with one of these three.
+static inline void request_changed(struct request *request) { request->change = CHANGE_REQUEST; }
+// The same, with text for argument index.
+void request_changed_but(struct request *request, uint32_t index, struct span text);
+// Chance or the clock had a part in it: the log gets these words, which have the same effect for ever. May come several times.
+void request_changed_as(struct request *request, const struct span *words, uint32_t count);
+// The same, when memory ran out at argument index: what comes before it happened, if that is more than the first ones.
+static inline void request_stopped(struct request *request, uint32_t index, uint32_t first) {
+    if (index == first)
+        return;
+    request->count = index;
+    request_changed(request);
+}
 void request_arity(const struct request *request);
 void request_unknown_subcommand(const struct request *request);
+
+#define SPAN(text) ((struct span){text, sizeof(text) - 1})
 
 static inline void reply_span(struct reply *reply, struct span span) { reply_bulk(reply, span.bytes, span.length); }
 static inline void reply_memory(struct reply *reply) { reply_error(reply, ERROR_MEMORY); }

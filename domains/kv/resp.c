@@ -7,7 +7,7 @@
 #include "resp.h"
 #include "string.h"
 
-#define NUMBER_LINE_MAX 22 // type character, sign, 19 digits, one too many
+#define NUMBER_READ_MAX 22 // type character, sign, 19 digits, one too many
 
 bool resp_integer(const char *text, size_t bytes, int64_t *value) {
     bool negative = bytes > 1 && text[0] == '-';
@@ -197,7 +197,7 @@ static enum resp_status parse_line(struct resp_parser *parser, const char *input
         return bytes - parser->position > RESP_LINE_MAX ? invalid(parser, too_big) : RESP_INCOMPLETE;
     if (end + 2 > bytes)
         return RESP_INCOMPLETE;
-    char line[NUMBER_LINE_MAX];
+    char line[NUMBER_READ_MAX];
     size_t length = end - parser->position;
     size_t kept = length < sizeof(line) ? length : sizeof(line);
     memcpy(line, input + parser->position, kept);

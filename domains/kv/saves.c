@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// saves.c - SAVE, BGSAVE, LASTSAVE, DEBUG RELOAD, SHUTDOWN. Source: Redis 7.0, rdb.c, debug.c, db.c.
+// saves.c - SAVE, BGSAVE, LASTSAVE, BGREWRITEAOF, DEBUG RELOAD and LOADAOF, SHUTDOWN. Source: Redis 7.0, rdb.c, aof.c, debug.c,
+// db.c.
 //
 // Nothing happens in the background: BGSAVE has saved when it answers, in the words that clients expect.
 #include "commands.h"
@@ -13,7 +14,7 @@ static bool save(const struct request *request) {
     int result = persistence_save(request->store);
     if (result == 0)
         return true;
-    format(text, sizeof(text), "ERR %s was not saved: %s", PERSISTENCE_FILE, persistence_error(result));
+    format(text, sizeof(text), "ERR %s was not saved: %s", PERSISTENCE_FILE, file_error(result));
     reply_error(request->reply, text);
     return false;
 }
@@ -32,12 +33,38 @@ void command_bgsave(struct request *request) {
 
 void command_lastsave(struct request *request) { reply_integer(request->reply, request->store->saved.at_ms / 1000); }
 
-// DEBUG RELOAD [NOSAVE]
+void command_bgrewriteaof(struct request *request) {
+    char text[100];
+    int result = journal_rewrite(request->store);
+    if (result == 0) {
+        reply_text(request->reply, "+Background append only file rewriting started\r\n");
+        return;
+    }
+    format(text, sizeof(text), "ERR " JOURNAL_FILE " was not rewritten: %s", file_error(result));
+    reply_error(request->reply, text);
+}
+
+static void load_log(const struct request *request) {
+    struct store *store = request->store;
+    int result = store->journal.is_on ? journal_flush(store) : -ENOENT;
+    if (result == 0) {
+        store_clear(store);
+        result = journal_load(store);
+    }
+    if (result == 0)
+        reply_ok(request->reply);
+    else
+        reply_error(request->reply, "ERR Error trying to load the AOF files, check server logs.");
+}
+
+// DEBUG RELOAD [NOSAVE], DEBUG LOADAOF
 void command_debug(struct request *request) {
     if (debug_further(request))
         return;
     bool keeps_file = request->count == 3 && request_is(request, 2, "nosave");
-    if (!request_is(request, 1, "reload")) {
+    if (request->count == 2 && request_is(request, 1, "loadaof")) {
+        load_log(request);
+    } else if (!request_is(request, 1, "reload")) {
         request_unknown_subcommand(request);
     } else if (request->count > 3 || (request->count == 3 && !keeps_file)) {
         reply_error(request->reply, ERROR_SYNTAX);

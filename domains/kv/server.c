@@ -5,6 +5,7 @@
 //
 // Replies of a round are gathered in one shared-heap object, at most one piece per connection, and cross to `net` in one
 // call together with the wish for events; received bytes arrive as objects of ours.
+// Between both the round's changes go to the append-only log, when its policy is `always`: no reply leaves before.
 // Invariants: every object taken is freed in the round in which it came; whatever is read from the batch, which `net` and
 // everybody else can write, is read once and checked; a round never waits while the ready list holds a connection that can go on.
 #include "alloc.h"
@@ -12,8 +13,10 @@
 #include "clock.h"
 #include "connection.h"
 #include "copy.h"
+#include "domain.h"
 #include "kv.h"
 #include "log.h"
+#include "patience.h"
 #include "persistence.h"
 #include "secret.h"
 #include "string.h"
@@ -23,7 +26,6 @@
 
 #define PORT 6379
 #define BACKLOG 511            // Redis: tcp-backlog
-#define RETRY_NS 1000000       // how often to look whether `net` is back
 #define SWEEP_NS 100000000     // as Redis: ten times a second
 #define SWEEP_BUCKETS 4096     // some 100 microseconds
 #define SHUTDOWN_ROUNDS 1000   // then whoever does not read is left alone
@@ -74,7 +76,14 @@ static void feed(struct connection *connection, const char *input, size_t bytes)
     bool extend = last && last->socket == connection->socket && !last->from_output && !last->close;
     bool fresh = connection->round != round_number && send_count < NET_SENDS_MAX && !connection->blocked;
     size_t room = extend || fresh ? REPLIES_BYTES - replies_used : 0;
+    uint32_t first_mark = store.journal.mark_count;
     size_t used = connection_input(&connections, connection, input, bytes, replies + replies_used, room);
+    for (uint32_t i = first_mark; i < store.journal.mark_count; i++) {
+        struct journal_mark *mark = &store.journal.marks[i];
+        mark->socket = connection->socket;
+        mark->start += extend ? last->bytes : 0;
+        mark->end += extend ? last->bytes : 0;
+    }
     if (!used)
         return;
     if (extend) {
@@ -86,12 +95,19 @@ static void feed(struct connection *connection, const char *input, size_t bytes)
     }
 }
 
+static void free_object(char *object) {
+    int result = object ? xheap_free(object) : 0;
+    (void)result; // not ours after all: nothing to give back
+}
+
 // Gives its large replies to `net` until that cannot queue more. False when the connection is no more.
 static bool give_all(struct connection *connection) {
     while (connection->gifts.first && !connection->blocked) {
         uint32_t bytes;
         char *object = gifts_take(&connection->gifts, &bytes);
         int result = net_give(object, connection->socket, 0, bytes);
+        if (result == -EDOMAINDEAD && xheap_owner_of(object, 1) == domain_self)
+            free_object(object); // `net` was dead before it could be given anything
         if (result < 0) {
             connection_drop(&connections, connection);
             return false;
@@ -199,9 +215,40 @@ static void handle_event(const struct net_event *event, const char *object) {
     }
 }
 
-static void free_object(char *object) {
-    int result = object ? xheap_free(object) : 0;
-    (void)result; // not ours after all: nothing to give back
+// The writes of this round are not in the log: their clients hear that instead of what was gathered for them.
+static void refuse_writes(void) {
+    struct journal *journal = &store.journal;
+    char refusal[JOURNAL_REFUSAL_MAX];
+    journal_refusal(journal, refusal);
+    for (uint32_t i = 0; i < journal->mark_count; i++) {
+        struct connection *connection = connection_find(&connections, journal->marks[i].socket);
+        uint32_t j = 0, before = 0;
+        while (before < i && journal->marks[before].socket != journal->marks[i].socket)
+            before++;
+        if (!connection || before < i) // it has gone; it was treated with its first mark
+            continue;
+        while (j < send_count && (sends[j].socket != connection->socket || sends[j].from_output || sends[j].close))
+            j++;
+        struct gathered *send = j < send_count ? &sends[j] : NULL;
+        connection_refuse(&connections, connection, replies + (send ? send->offset : 0), send ? send->bytes : 0,
+                          journal->marks, journal->mark_count, refusal);
+        if (send) {
+            memmove(send, send + 1, (size_t)(&sends[--send_count] - send) * sizeof(*send));
+            connection->round = round_number - 1; // it may have another entry
+        }
+    }
+    journal->mark_count = 0;
+}
+
+// Writes what the log's policy says. False when there are other replies to gather now.
+static bool log_changes(void) {
+    uint64_t due_ns = journal_due(&store.journal);
+    if (due_ns && (due_ns == DEADLINE_NEVER || time_now_ns() < due_ns))
+        return true;
+    if (journal_flush(&store) == 0 || !store.journal.mark_count)
+        return true;
+    refuse_writes();
+    return false;
 }
 
 // Removes some of the keys whose time has come, every SWEEP_NS while any has an end. Returns when to come again.
@@ -220,11 +267,16 @@ static uint64_t sweep(void) {
 // Hands over the sends, takes the events and handles them; these gather the sends of the next round. Returns 0 or the
 // error of net_exchange.
 static int exchange(void) {
-    bool more = gather_ready();
+    bool more = gather_ready() || connections.clients.shutdown;
+    uint64_t deadline_ns = more ? 0 : sweep();
+    if (!log_changes())
+        deadline_ns = 0;
+    uint64_t due_ns = journal_due(&store.journal);
+    deadline_ns = due_ns < deadline_ns ? due_ns : deadline_ns;
     for (uint32_t i = 0; i < send_count; i++)
         batch->sends[i] = (struct net_send){.socket = sends[i].socket, .offset = sends[i].offset, .bytes = sends[i].bytes,
                                             .close = sends[i].close};
-    batch->deadline_ns = more || connections.clients.shutdown ? 0 : sweep();
+    batch->deadline_ns = deadline_ns;
     batch->send_count = send_count;
     batch->event_count = NET_EVENTS_MAX;
     int taken = net_exchange(batch, replies_used ? replies : NULL, replies_used);
@@ -243,6 +295,7 @@ static int exchange(void) {
         handle_event(&events[i], objects[i]);
     for (uint32_t i = 0; i < event_count; i++)
         free_object(objects[i]);
+    log_changes(); // before the next round gives large replies to `net`, which tell of these changes
     return 0;
 }
 
@@ -251,15 +304,13 @@ static int listen_again(uint16_t port) {
     connection_table_clear(&connections);
     send_count = 0;
     replies_used = 0;
-    for (;;) {
+    store.journal.mark_count = 0;
+    for (struct patience patience = {.until_ns = DEADLINE_NEVER};;) {
         int listener = net_listen(port, BACKLOG);
         if (listener > 0)
             return 0;
-        if (listener == -EINVAL || listener == -EADDRINUSE)
+        if (listener == -EINVAL || listener == -EADDRINUSE || !patience_wait(&patience))
             return listener;
-        int slept = thread_sleep_until(time_now_ns() + RETRY_NS);
-        if (slept < 0)
-            return slept;
     }
 }
 
@@ -277,8 +328,7 @@ static void close_all(void) {
 
 int kv_main(void) {
     uint16_t port = (uint16_t)boot_number("port", PORT);
-    int loaded = persistence_load(&store);
-    (void)loaded; // without a snapshot, or with one that is refused, the server starts empty
+    persistence_start(&store);
     for (;;) {
         int result = listen_again(port);
         if (result < 0) {
@@ -292,6 +342,10 @@ int kv_main(void) {
         while ((result >= 0 || result == -ENOSTACK) && !connections.clients.shutdown);
         if (connections.clients.shutdown) {
             close_all();
+            if (journal_due(&store.journal) != DEADLINE_NEVER) {
+                int result = journal_flush(&store);
+                (void)result; // said already
+            }
             log_line("kv: SHUTDOWN");
             return system_stop(SYSTEM_SHUTDOWN);
         }

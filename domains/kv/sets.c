@@ -17,12 +17,15 @@ void command_sadd(struct request *request) {
         if (slot.link)
             continue;
         if (!dict_put(set, slot, member.bytes, member.length, "", 0)) {
+            request_stopped(request, i, 2);
             request_settle(request, 1);
             reply_memory(request->reply);
             return;
         }
         added++;
     }
+    if (added)
+        request_changed(request);
     reply_integer(request->reply, added);
 }
 
@@ -39,6 +42,8 @@ void command_srem(struct request *request) {
             removed++;
         }
     }
+    if (removed)
+        request_changed(request);
     request_settle(request, 1);
     reply_integer(request->reply, removed);
 }
@@ -73,8 +78,10 @@ void command_smembers(struct request *request) {
         reply_array(request->reply, 0);
 }
 
-static void pop_one(const struct request *request, struct dict *set) {
+static void pop_one(struct request *request, struct dict *set) {
     struct dict_entry *entry = dict_random(set, store_random(request->store));
+    const struct span effect[] = {SPAN("SREM"), request_argument(request, 1), {entry->bytes, entry->key_bytes}};
+    request_changed_as(request, effect, 3);
     reply_name(request->reply, entry);
     dict_remove(set, dict_find(set, entry->bytes, entry->key_bytes));
 }

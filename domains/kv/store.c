@@ -10,7 +10,7 @@ int64_t store_now_ms(void) { return (int64_t)(time_wall_ns() / 1000000); }
 
 void store_open(struct store *store, uint64_t seed0, uint64_t seed1, size_t limit_bytes) {
     *store = (struct store){.memory = {.limit_bytes = limit_bytes}, .seed = {seed0, seed1}, .chance = seed0 ^ ~seed1,
-                            .saved = {.at_ms = store_now_ms()}};
+                            .saved = {.at_ms = store_now_ms()}, .journal = {.rewrites.took_ms = -1}};
     dict_open(&store->keys, &store->memory, store->seed);
 }
 
@@ -82,14 +82,21 @@ void store_expire(struct store *store, struct dict_entry *entry, int64_t expires
     entry->expires_ms = expires_ms;
 }
 
+static void expire(struct store *store, struct dict_slot slot) {
+    struct dict_entry *entry = dict_entry(slot);
+    if (store->journal.is_on)
+        journal_delete(&store->journal, entry->bytes, entry->key_bytes);
+    end_value(store, entry);
+    dict_remove(&store->keys, slot);
+    store->expired++;
+}
+
 // The slot of key, emptied first when its time has come.
 static inline struct dict_slot find(struct store *store, const char *key, size_t key_bytes) {
     struct dict_slot slot = dict_find(&store->keys, key, key_bytes);
     struct dict_entry *entry = dict_entry(slot);
-    if (entry && entry->expires_ms && store_is_over(entry, store_now_ms())) {
-        end_value(store, entry);
-        dict_remove(&store->keys, slot);
-        store->expired++;
+    if (entry && entry->expires_ms && !store->is_loading && store_is_over(entry, store_now_ms())) {
+        expire(store, slot);
         return dict_find(&store->keys, key, key_bytes);
     }
     return slot;
@@ -172,10 +179,6 @@ void store_sweep(struct store *store, unsigned buckets) {
     do
         store->sweep_cursor = dict_scan(&store->keys, store->sweep_cursor, collect, &sweep);
     while (store->sweep_cursor && --buckets && sweep.count < STORE_SWEEP_MAX);
-    for (unsigned i = 0; i < sweep.count; i++) {
-        struct dict_slot slot = dict_find(&store->keys, sweep.over[i]->bytes, sweep.over[i]->key_bytes);
-        end_value(store, sweep.over[i]);
-        dict_remove(&store->keys, slot);
-        store->expired++;
-    }
+    for (unsigned i = 0; i < sweep.count; i++)
+        expire(store, dict_find(&store->keys, sweep.over[i]->bytes, sweep.over[i]->key_bytes));
 }

@@ -9,12 +9,14 @@
 // A string lies in its key's entry; any other value is an object of its own, to which the entry's value bytes point.
 // Invariant: memory.used_bytes, which counts everything, stays at or below memory.limit_bytes; no aggregate is empty
 // between two requests. Keys must be private memory: they are read more than once. Values are read once.
-// Keys whose time has come are removed when somebody asks for them, and by store_sweep. It does not evict.
+// Keys whose time has come are removed when somebody asks for them, and by store_sweep; the log, when it is on, has a
+// record of that. It does not evict.
 #ifndef KV_STORE_H
 #define KV_STORE_H
 
 #include "deque.h"
 #include "dict.h"
+#include "journal.h"
 #include "sorted.h"
 
 enum type { TYPE_STRING, TYPE_LIST, TYPE_SET, TYPE_ZSET, TYPE_HASH, TYPE_STREAM, TYPE_COUNT };
@@ -39,6 +41,8 @@ struct store {
     size_t expiring;              // keys that have an end
     uint64_t sweep_cursor, expired;
     struct saved saved;
+    struct journal journal;
+    bool is_loading;              // from a log: keys end where it says so, not by the clock
 };
 
 void store_open(struct store *store, uint64_t seed0, uint64_t seed1, size_t limit_bytes);

@@ -16,6 +16,7 @@ struct stream_id {
     uint64_t ms, sequence;
 };
 
+#define STREAM_ID_MAX 44 // characters of "ms-sequence"
 #define STREAM_ITEM_HEAD_BYTES (sizeof(struct stream_id) + sizeof(uint32_t))
 
 // Below, equal or above 0, as left is before, equal to or after right.

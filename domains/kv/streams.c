@@ -69,7 +69,7 @@ static bool parse_id(struct span text, uint64_t without, struct stream_id *id, b
 }
 
 static void reply_id(struct reply *reply, struct stream_id id) {
-    char text[44];
+    char text[STREAM_ID_MAX];
     reply_bulk(reply, text, format(text, sizeof(text), "%lu-%lu", id.ms, id.sequence));
 }
 
@@ -179,7 +179,10 @@ void command_xadd(struct request *request) {
     } else if (append(request, stream, &xadd)) {
         while (xadd.trim && stream->entries.count > (size_t)xadd.longest)
             deque_pop(&stream->entries, true);
-        reply_id(request->reply, xadd.id);
+        char text[STREAM_ID_MAX];
+        struct span id = {text, format(text, sizeof(text), "%lu-%lu", xadd.id.ms, xadd.id.sequence)};
+        request_changed_but(request, xadd.id_index, id);
+        reply_span(request->reply, id);
         return;
     } else {
         reply_memory(request->reply);

@@ -5,6 +5,7 @@
 #include "commands.h"
 #include "copy.h"
 #include "format.h"
+#include "number.h"
 #include "string.h"
 
 #define STRING_MAX RESP_BULK_MAX
@@ -28,6 +29,14 @@ bool expiry_of(const struct request *request, uint32_t index, bool seconds, bool
     return true;
 }
 
+// key has the value, and ends at end_ms (0: never, or, with keep, when it did before), whatever the request said.
+static void changed_to(struct request *request, struct span value, int64_t end_ms, bool keep) {
+    char text[NUMBER_MAX];
+    const struct span words[] = {SPAN("SET"), request_argument(request, 1), value, keep ? SPAN("KEEPTTL") : SPAN("PXAT"),
+                                 {text, number_text(end_ms, text)}};
+    request_changed_as(request, words, keep ? 4 : end_ms ? 5 : 3);
+}
+
 static bool put(const struct request *request, uint32_t key_index, uint32_t value_index, bool keep) {
     struct span key = request_argument(request, key_index), value = request_argument(request, value_index);
     bool done = store_put(request->store, key.bytes, key.length, value.bytes, value.length, keep) == 0;
@@ -36,17 +45,26 @@ static bool put(const struct request *request, uint32_t key_index, uint32_t valu
     return done;
 }
 
-static void put_with_end(const struct request *request, uint32_t value_index, int64_t end_ms) {
+static void put_with_end(struct request *request, uint32_t value_index, int64_t end_ms) {
     struct span key = request_argument(request, 1);
     if (!put(request, 1, value_index, false))
         return;
     struct dict_entry *entry = store_find(request->store, key.bytes, key.length);
     if (entry)
         store_expire(request->store, entry, end_ms);
+    changed_to(request, request_argument(request, value_index), end_ms, false);
     reply_ok(request->reply);
 }
 
-static void set_plain(const struct request *request) {
+// A value that others can write is read once, into the store: the log gets it from there.
+static void shared_changed(struct request *request, struct span key) {
+    size_t bytes;
+    const char *value = store_get(request->store, key.bytes, key.length, &bytes);
+    const struct span words[] = {SPAN("SET"), key, {value, bytes}};
+    request_changed_as(request, words, 3);
+}
+
+static void set_plain(struct request *request) {
     char small[256], *copy = small;
     struct span key = request_argument(request, 1), value = request_argument(request, 2);
     if (request->is_shared) {
@@ -57,10 +75,15 @@ static void set_plain(const struct request *request) {
         memcpy(copy, key.bytes, key.length);
         key.bytes = copy;
     }
-    if (store_set(request->store, key.bytes, key.length, value.bytes, value.length) == 0)
+    if (store_set(request->store, key.bytes, key.length, value.bytes, value.length) == 0) {
+        if (request->is_shared)
+            shared_changed(request, key);
+        else
+            request_changed(request);
         reply_ok(request->reply);
-    else
+    } else {
         reply_memory(request->reply);
+    }
     if (copy != small)
         heap_free(copy);
 }
@@ -125,6 +148,8 @@ void command_set(struct request *request) {
         entry = end_ms && !refused ? store_find(request->store, key.bytes, key.length) : NULL;
         if (entry)
             store_expire(request->store, entry, end_ms);
+        if (!refused)
+            changed_to(request, value, end_ms, flags & SET_KEEPTTL);
         if (old)
             reply_bulk(request->reply, old, old_bytes);
         else if (flags & SET_GET || refused)
@@ -143,10 +168,12 @@ void command_setex(struct request *request) {
 
 void command_setnx(struct request *request) {
     struct span key = request_argument(request, 1);
-    if (store_find(request->store, key.bytes, key.length))
+    if (store_find(request->store, key.bytes, key.length)) {
         reply_integer(request->reply, 0);
-    else if (put(request, 1, 2, false))
+    } else if (put(request, 1, 2, false)) {
+        request_changed(request);
         reply_integer(request->reply, 1);
+    }
 }
 
 void command_get(struct request *request) {
@@ -165,7 +192,11 @@ void command_getdel(struct request *request) {
     if (!request_find(request, 1, TYPE_STRING, &entry))
         return;
     command_get(request);
+    if (!entry)
+        return;
+    const struct span effect[] = {SPAN("DEL"), key};
     store_delete(request->store, key.bytes, key.length);
+    request_changed_as(request, effect, 2);
 }
 
 void command_getset(struct request *request) {
@@ -181,6 +212,7 @@ void command_getset(struct request *request) {
     if (entry)
         copy_data(old, dict_value(entry), bytes);
     if (put(request, 1, 2, false)) {
+        changed_to(request, request_argument(request, 2), 0, false);
         if (entry)
             reply_bulk(request->reply, old, bytes);
         else
@@ -208,8 +240,11 @@ void command_mset(struct request *request) {
         return;
     }
     for (uint32_t i = 1; i < request->count; i += 2)
-        if (!put(request, i, i + 1, false))
+        if (!put(request, i, i + 1, false)) {
+            request_stopped(request, i, 1);
             return;
+        }
+    request_changed(request);
     reply_ok(request->reply);
 }
 
@@ -249,8 +284,10 @@ void command_append(struct request *request) {
         }
         heap_free(joined);
     }
-    if (entry)
+    if (entry) { // it could have ended meanwhile, and the log says so
         copy_data(dict_value(entry) + old, more.bytes, more.length);
+        request_changed(request);
+    }
     reply_integer(request->reply, (int64_t)total);
 }
 

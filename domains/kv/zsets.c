@@ -91,6 +91,8 @@ void command_zadd(struct request *request) {
         score = score == REAL_SIGN ? 0 : score; // as Redis in its small sets: no minus zero
         outcome = add(request, sorted, flags, i + 1, &score);
         if (outcome == NOT_A_NUMBER || outcome == NO_MEMORY) {
+            if (added + updated)
+                request_stopped(request, i, first);
             request_settle(request, 1);
             reply_error(request->reply, outcome == NO_MEMORY ? ERROR_MEMORY : "ERR resulting score is not a number (NaN)");
             return;
@@ -98,6 +100,8 @@ void command_zadd(struct request *request) {
         added += outcome == ADDED;
         updated += outcome == UPDATED;
     }
+    if (added + updated)
+        request_changed(request);
     if (!(flags & ZADD_INCR))
         reply_integer(request->reply, flags & ZADD_CH ? added + updated : added);
     else if (outcome == NOTHING)
@@ -147,6 +151,8 @@ void command_zrem(struct request *request) {
         struct span name = request_argument(request, i);
         removed += sorted_remove(sorted, name.bytes, name.length);
     }
+    if (removed)
+        request_changed(request);
     request_settle(request, 1);
     reply_integer(request->reply, removed);
 }
@@ -200,6 +206,8 @@ void command_zpop(struct request *request) {
     size_t count = sorted ? dict_count(&sorted->names) : 0;
     count = wanted < count ? wanted : count;
     reply_array(request->reply, count * 2);
+    if (count)
+        request_changed(request);
     for (; count; count--) {
         const struct sorted_node *node = maximum ? sorted->tail : sorted->head->links[0].next;
         reply_node(request->reply, node, true);

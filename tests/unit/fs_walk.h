@@ -45,9 +45,9 @@ static inline uint64_t mix(uint64_t hash, const void *data, size_t bytes) {
     return hash ^ hash >> 29;
 }
 
-struct walk { uint64_t digest; uint32_t nodes; bool is_good; };
+struct tree_walk { uint64_t digest; uint32_t nodes; bool is_good; };
 
-static inline void walk_file(struct walk *walk, const char *path, uint64_t bytes, uint64_t hash) {
+static inline void walk_file(struct tree_walk *walk, const char *path, uint64_t bytes, uint64_t hash) {
     static char data[FS_IO_MAX], zeros[FS_IO_MAX];
     int file = open_path(path, FS_READ);
     if (file < 0) { // a forged tree can have paths that are too long, or equal names
@@ -65,7 +65,7 @@ static inline void walk_file(struct walk *walk, const char *path, uint64_t bytes
     walk->is_good &= fs_close(file) == 0;
 }
 
-static inline void walk_directory(struct walk *walk, char *path, size_t used) {
+static inline void walk_directory(struct tree_walk *walk, char *path, size_t used) {
     struct fs_entry entry;
     int directory = open_path(used ? path : "/", FS_DIRECTORY);
     uint64_t cursor = 0;
@@ -92,15 +92,15 @@ static inline void walk_directory(struct walk *walk, char *path, size_t used) {
     walk->is_good &= fs_close(directory) == 0;
 }
 
-static inline struct walk walk_all(void) {
+static inline struct tree_walk walk_all(void) {
     char path[PATH_MAX_HERE + FS_NAME_MAX + 2] = "";
-    struct walk walk = {.is_good = true};
+    struct tree_walk walk = {.is_good = true};
     walk_directory(&walk, path, 0);
     return walk;
 }
 
 static inline uint64_t digest(void) {
-    struct walk walk = walk_all();
+    struct tree_walk walk = walk_all();
     assert_true(walk.is_good);
     assert_int_equal(walk.nodes, fs_state.ram.nodes);
     return walk.digest;

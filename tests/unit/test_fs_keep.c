@@ -246,7 +246,7 @@ static void scribble(void) {
 // What was accepted can be used, and holds together: it can be walked, restarted, changed, filled and emptied.
 static void use_accepted(void) {
     char path[PATH_MAX_HERE + FS_NAME_MAX + 2] = "";
-    struct walk first = walk_all(), second;
+    struct tree_walk first = walk_all(), second;
     assert_true(first.is_good);
     restart();
     assert_true(was_kept());

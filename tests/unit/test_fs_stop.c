@@ -42,7 +42,7 @@ static void stepped(int signal) {
     memset(&fs_state, 0xa5, sizeof(fs_state));
     if (fs_init(generation + 1, 1) != 0 || !was_kept())
         refused_count++;
-    struct walk walk = walk_all();
+    struct tree_walk walk = walk_all();
     if (!walk.is_good || walk.nodes != fs_state.ram.nodes || !tail_is_zero("/a") || !tail_is_zero("/none") ||
         !tail_is_zero("/d/e/large"))
         refused_count++;

@@ -12,9 +12,9 @@ O ?= build
 comma := ,
 unit := $(O)/unit
 unit-tests := alloc boot boot_info command connection console discipline format fs fs_names fs_model fs_keep fs_stop \
-	generator heap net real resp redis sched secret shell snapshot store string virtio_rng xheap
+	generator heap journal net real resp redis sched secret shell snapshot store string virtio_rng xheap
 
-kv-pure := $(filter-out domains/kv/server.c,$(wildcard domains/kv/*.c)) $(wildcard domains/fs/*.c) lib/heap_salvage.c lib/format.c tests/unit/fake_services.c
+kv-pure := $(filter-out domains/kv/server.c,$(wildcard domains/kv/*.c)) $(wildcard domains/fs/*.c) lib/heap_salvage.c lib/boot.c lib/format.c tests/unit/fake_services.c
 test-alloc-src := lib/alloc.c
 test-heap-src := lib/heap.c lib/heap_salvage.c
 test-boot-src := lib/boot.c
@@ -32,6 +32,7 @@ test-fs_model-src := $(fs-pure)
 test-fs_keep-src := $(fs-sources) lib/heap.c
 test-fs_stop-src := $(fs-sources) lib/heap.c
 test-generator-src :=
+test-journal-src := $(kv-pure) tests/unit/fake_heap.c lib/heap.c
 test-real-src := domains/kv/real.c lib/format.c
 test-resp-src := domains/kv/resp.c lib/format.c tests/unit/fake_heap.c
 test-redis-src := $(kv-pure) tests/unit/fake_heap.c
@@ -62,7 +63,10 @@ test-alloc-flags := -no-pie -Wl,--defsym=domain_heap_start=heap_area -Wl,--defsy
 test-boot_info-flags := -no-pie -mcmodel=large -Wl,--defsym=image_end=0x200200000 -iquote core/nucleus/pc
 # The calls of kv into fs, which test_snapshot.c makes fail.
 test-snapshot-flags := $(addprefix -Wl$(comma)--wrap=,fs_open fs_read fs_write fs_sync fs_rename)
-$(foreach name,fs fs_names fs_model command connection redis snapshot store,$(eval test-$(name)-flags += -DCONFIG_FS_FILES_KIB=8192))
+# The same, which fs does not survive, and the time that passes while kv waits for it.
+test-journal-flags := $(addprefix -Wl$(comma)--wrap=,fs_open fs_close fs_pread fs_pwrite fs_write fs_fstat fs_truncate fs_rename \
+	fs_unlink fs_statistics thread_sleep_until)
+$(foreach name,fs fs_names fs_model command connection journal redis snapshot store,$(eval test-$(name)-flags += -DCONFIG_FS_FILES_KIB=8192))
 # Small, so that chance finds what counts, and a full one is near.
 $(foreach name,fs_keep fs_stop,$(eval test-$(name)-flags := -DCONFIG_FS_FILES_KIB=192))
 
