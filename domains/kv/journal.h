@@ -92,7 +92,7 @@ uint64_t journal_due(const struct journal *journal);
 int journal_flush(struct store *store);
 
 // Writes the file anew from the store, by way of another name. Returns 0; or an error of fs, or -ENOMEM: the file before
-// stays. Nobody is served meanwhile. Says so on the console.
+// stays, and the console says so. Nobody is served meanwhile.
 int journal_rewrite(struct store *store);
 
 // Adds what the file says to store, which is empty, and has journal go on behind it. A command at the end that is not

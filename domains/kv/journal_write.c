@@ -150,7 +150,7 @@ static int write_file(struct store *store, uint64_t *bytes) {
 
 int journal_rewrite(struct store *store) {
     struct journal *journal = &store->journal;
-    uint64_t start_ns = time_now_ns(), bytes = 0, before = journal->written;
+    uint64_t start_ns = time_now_ns(), bytes = 0;
     int result = write_file(store, &bytes);
     journal->rewrites.failed = result < 0;
     if (result < 0) {
@@ -166,8 +166,6 @@ int journal_rewrite(struct store *store) {
     journal->error = 0;
     journal->rewrites.count++;
     journal->rewrites.took_ms = (int64_t)((time_now_ns() - start_ns) / 1000000);
-    log_line("kv: %s rewritten: %zu keys, %lu bytes instead of %lu, %ld ms", JOURNAL_FILE, store_count(store), bytes,
-             before, journal->rewrites.took_ms);
     if (journal->is_on)
         return 0;
     file_close(journal->file);

@@ -7,6 +7,7 @@
 // Nothing happens in the background: BGSAVE has saved when it answers, in the words that clients expect.
 #include "commands.h"
 #include "format.h"
+#include "log.h"
 #include "persistence.h"
 
 static bool save(const struct request *request) {
@@ -35,8 +36,12 @@ void command_lastsave(struct request *request) { reply_integer(request->reply, r
 
 void command_bgrewriteaof(struct request *request) {
     char text[100];
+    const struct journal *journal = &request->store->journal;
+    uint64_t before = journal->written;
     int result = journal_rewrite(request->store);
     if (result == 0) {
+        log_line("kv: %s rewritten: %zu keys, %lu bytes instead of %lu, %ld ms", JOURNAL_FILE, store_count(request->store),
+                 journal->written, before, journal->rewrites.took_ms);
         reply_text(request->reply, "+Background append only file rewriting started\r\n");
         return;
     }
