@@ -149,6 +149,13 @@ static void thread_end_all(uint32_t thread) {
         .called = NO_EDGE};
 }
 
+// A thread that a tick stopped in the gate with its caller's rights is not inside yet, or no longer: it goes on, and
+// finds the callee frozen, or its result unharmed. Its edge keeps its tokens meanwhile (healing_recover.c).
+static bool is_inside(uint32_t thread, const struct step *step) {
+    if (step->edge == NO_EDGE || !threads_is_interrupted(thread) || view.domain != step->caller) return true;
+    return view.rip < edge_table[step->edge].start || view.rip >= edge_table[step->edge].end;
+}
+
 const struct chain *chain_end(uint32_t thread, uint32_t executing, uint32_t domain) {
     static struct chain chain;
     chain_read(thread, executing, &chain);
@@ -161,11 +168,12 @@ const struct chain *chain_end(uint32_t thread, uint32_t executing, uint32_t doma
     calls->count = 0;
     for (uint32_t i = 0; i < chain.count; i++) {
         struct step *step = &chain.step[i];
-        step->is_dead |= step->domain == domain;
+        bool is_last = i + 1 == chain.count || chain.step[i + 1].edge == NO_EDGE;
+        step->is_dead |= step->domain == domain && (!is_last || is_inside(thread, step));
         if (!step->is_dead) continue;
-        bool is_last = i + 1 == chain.count;
         calls->call[calls->count++] = (struct ended_call){
-            .step = *step, .called = is_last ? NO_EDGE : chain.step[i + 1].edge, .is_adjacent = i && chain.step[i - 1].is_dead};
+            .step = *step, .called = is_last ? NO_EDGE : chain.step[i + 1].edge,
+            .is_adjacent = i && chain.step[i - 1].is_dead};
     }
     return &chain;
 }
