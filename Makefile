@@ -91,6 +91,7 @@ help:
 	@echo '                           PLATFORM=pc and ACCEL=kvm as above'
 	@echo '  make bench-copies        how often each byte of a value is copied, by domain; CONFIG= and PLATFORM= as above'
 	@echo '  make bench-boot          how soon, and in how little memory, platform pc serves; a Linux guest beside it (MACHINE=, ACCEL=)'
+	@echo '  make bench-recovery      how long a component is away when it faults, and what crashes cost a server; ROUNDS=, PARTS=away'
 	@echo '  make test [TESTS="unit boot"]    all test groups, or some; the last line counts'
 	@echo '  make setup               install the missing packages and fetch the pinned sources'
 	@echo 'Variables: O=<folder> (default build)  V=1 (show commands)  CONFIG=<name or path>'

@@ -40,12 +40,21 @@ static const char *refuse(const char *fmt, const char *word) {
     return sentence;
 }
 
-// random seed every-ms [kinds [components]]: masks of both
+// A mask, or the one bit of a name.
+static bool mask_read(const char *word, bool is_kind, uint64_t *out) {
+    if (number_read(word, out)) return true;
+    int64_t bit = is_kind ? kind_of(word) : component_row(word);
+    *out = 1ull << (bit & 63);
+    return is_kind ? bit != INJECT_NONE : bit >= 0;
+}
+
+// random seed every-ms [kinds [components]]: masks of both, or one name
 static const char *random_request(uint32_t count, const char *const *words) {
     uint64_t numbers[4] = {0};
     if (count < 3 || count > 5) return "say random seed every-ms [kinds [components]]";
     for (uint32_t i = 1; i < count; i++)
-        if (!number_read(words[i], &numbers[i - 1])) return refuse("'%.20s' is no number", words[i]);
+        if (!(i > 2 ? mask_read(words[i], i == 3, &numbers[i - 1]) : number_read(words[i], &numbers[i - 1])))
+            return refuse("'%.20s' is no number", words[i]);
     if (numbers[1] > UINT32_MAX) return "that is too long a time";
     return fault_inject_random(numbers[0], (uint32_t)numbers[1], numbers[2], numbers[3]) ? "nothing could be drawn" : NULL;
 }

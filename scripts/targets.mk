@@ -6,7 +6,7 @@
 # Invariant: each of these works in a fresh clone; scripts/setup.sh installs what is missing and is quick when nothing is.
 # Everything that they make lands in $(O).
 
-.PHONY: setup run debug iso domains graph demo test bench bench-micro bench-redis bench-copies bench-boot
+.PHONY: setup run debug iso domains graph demo test bench bench-micro bench-redis bench-copies bench-boot bench-recovery
 
 setup:
 	@scripts/setup.sh $(O)
@@ -73,3 +73,7 @@ bench-copies: setup
 # How soon, and in how little memory, a virtual machine serves; with a Linux guest beside it. Fetches Debian's cloud kernel.
 bench-boot: setup
 	@$(PYTHON) bench/boot/boot_bench.py $(if $(MACHINE),--machine $(MACHINE)) $(if $(ACCEL),--accel $(ACCEL))
+
+# How long a component is away when it faults, and what crashes cost a server. ROUNDS=, PARTS="away load reload readiness".
+bench-recovery: setup
+	@$(PYTHON) bench/recovery/recovery_bench.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(PARTS)

@@ -99,7 +99,7 @@ GATE(nucleus) int nucleus_thread_divert(uint32_t domain, uintptr_t entry);
 const char *inject_kind_name(uint32_t kind);
 // Does what words say, one of
 //   component kind [call n | tick | after ms] [argument: a number or a component's name]
-//   random seed every-ms [kinds [components]]
+//   random seed every-ms [kinds [components]]      masks, or one name each
 //   pending, canaries
 // Returns NULL, or what is wrong in a sentence that is valid until the next call. *number: the answer of the last two, -1
 // for the others.
