@@ -78,41 +78,8 @@ static bool step_add(struct chain *chain, struct step step) {
     return true;
 }
 
-// Follows the lists from the monitor's oldest frame inwards. False: broken.
-static bool walk(uint32_t thread, uint32_t executing, struct chain *chain) {
-    uint32_t current = DOMAIN_MONITOR;
-    for (;;) {
-        struct list *list = &lists[current];
-        if (list->is_bad) return current == executing; // it may have ruined its own stack: it called nobody
-        if (list->used == list->count) {
-            // Interrupted, and the monitor at work above it? Whom the monitor called from there comes next.
-            if (current == DOMAIN_MONITOR || lists[DOMAIN_MONITOR].used == lists[DOMAIN_MONITOR].count) return true;
-            if (!step_add(chain, (struct step){.domain = DOMAIN_MONITOR, .caller = (uint8_t)current, .edge = NO_EDGE}))
-                return false;
-            current = DOMAIN_MONITOR;
-            continue;
-        }
-        const struct frame *frame = &list->frame[list->count - 1 - list->used++];
-        const struct ended_call *dead = ended_at(thread, frame->address);
-        if (dead) {
-            if (!step_add(chain, dead->step)) return false;
-            if (dead->called == NO_EDGE) return true;
-            const struct edge *on = &edge_table[dead->called];
-            if (!step_add(chain, (struct step){.domain = on->callee, .caller = on->caller, .edge = dead->called}))
-                return false;
-            current = on->callee;
-            continue;
-        }
-        uint16_t edge = edge_of(current, frame->cookie);
-        if (edge == NO_EDGE) return current == executing;
-        if (edge_table[edge].callee == DOMAIN_NUCLEUS) return true;
-        struct step step = {.domain = edge_table[edge].callee, .caller = (uint8_t)current, .edge = edge, .frame = frame->address};
-        if (!step_add(chain, step)) return false;
-        current = step.domain;
-    }
-}
-
-// Steps beyond the last of domain, which is known to execute, are its own invention, if they are harmless.
+// Steps behind the last of domain, whose rights were live when the thread was stopped: it was inside a gate, with the
+// frame of its call made already or not yet taken away; or they are its own invention, if they are harmless.
 static bool cut_behind(struct chain *chain, uint32_t domain) {
     for (; chain->count; chain->count--) {
         const struct step *last = &chain->step[chain->count - 1];
@@ -120,6 +87,56 @@ static bool cut_behind(struct chain *chain, uint32_t domain) {
         if (last->edge != NO_EDGE && last->caller != domain) return false;
     }
     return false;
+}
+
+// Follows the lists from the monitor's oldest frame inwards. stopped: whose rights were live when an upcall came, and
+// when another came while the monitor had called from the first. False: broken.
+static bool walk(uint32_t thread, const uint32_t stopped[2], struct chain *chain) {
+    uint32_t current = DOMAIN_MONITOR, level = 0;
+    const struct list *monitor = &lists[DOMAIN_MONITOR];
+    for (;;) {
+        struct list *list = &lists[current];
+        bool is_stopped = level < 2 && current == stopped[level];
+        if (!(list->is_bad && is_stopped) && list->is_bad) return false;
+        if (list->is_bad || list->used == list->count) { // who ruined its own stack called nobody
+            if (level < 2 && stopped[level] && !cut_behind(chain, stopped[level])) return false;
+            // The monitor at work above it? Whom it called from there comes next.
+            if (current == DOMAIN_MONITOR || monitor->used == monitor->count) return true;
+            if (!step_add(chain, (struct step){.domain = DOMAIN_MONITOR, .caller = (uint8_t)current, .edge = NO_EDGE}))
+                return false;
+            current = DOMAIN_MONITOR;
+            level++;
+            continue;
+        }
+        const struct frame *frame = &list->frame[list->count - 1 - list->used++];
+        const struct ended_call *dead = ended_at(thread, frame->address);
+        if (dead) {
+            if (!step_add(chain, dead->step)) return false;
+            current = dead->step.domain;
+            if (dead->called == NO_EDGE) {               // stopped inside; what the monitor called above it remains
+                level++;
+                if (monitor->used == monitor->count) return true;
+                if (!step_add(chain, (struct step){.domain = DOMAIN_MONITOR, .caller = (uint8_t)current, .edge = NO_EDGE}))
+                    return false;
+                current = DOMAIN_MONITOR;
+                continue;
+            }
+            const struct edge *on = &edge_table[dead->called];
+            if (!step_add(chain, (struct step){.domain = on->callee, .caller = on->caller, .edge = dead->called}))
+                return false;
+            current = on->callee;
+            continue;
+        }
+        uint16_t edge = edge_of(current, frame->cookie);
+        if (edge == NO_EDGE) {
+            list->is_bad = true;
+            continue;
+        }
+        if (edge_table[edge].callee == DOMAIN_NUCLEUS) return true;
+        struct step step = {.domain = edge_table[edge].callee, .caller = (uint8_t)current, .edge = edge, .frame = frame->address};
+        if (!step_add(chain, step)) return false;
+        current = step.domain;
+    }
 }
 
 void chain_read(uint32_t thread, uint32_t executing, struct chain *chain) {
@@ -130,8 +147,9 @@ void chain_read(uint32_t thread, uint32_t executing, struct chain *chain) {
         list_read(&lists[d], thread, d);
         if (lists[d].count || lists[d].is_bad) chain->domains |= 1ull << d;
     }
-    chain->is_broken = !walk(thread, executing, chain);
-    if (executing && !chain->is_broken) chain->is_broken = !cut_behind(chain, executing);
+    bool is_interrupted = threads_is_interrupted(thread);
+    const uint32_t stopped[2] = {is_interrupted ? view.domain : executing, is_interrupted ? executing : 0};
+    chain->is_broken = !walk(thread, stopped, chain);
     for (uint32_t d = DOMAIN_FIRST; d < domain_count; d++)
         if (d != executing && (lists[d].is_bad || lists[d].used != lists[d].count)) chain->is_broken = true;
 }
@@ -149,13 +167,6 @@ static void thread_end_all(uint32_t thread) {
         .called = NO_EDGE};
 }
 
-// A thread that a tick stopped in the gate with its caller's rights is not inside yet, or no longer: it goes on, and
-// finds the callee frozen, or its result unharmed. Its edge keeps its tokens meanwhile (healing_recover.c).
-static bool is_inside(uint32_t thread, const struct step *step) {
-    if (step->edge == NO_EDGE || !threads_is_interrupted(thread) || view.domain != step->caller) return true;
-    return view.rip < edge_table[step->edge].start || view.rip >= edge_table[step->edge].end;
-}
-
 const struct chain *chain_end(uint32_t thread, uint32_t executing, uint32_t domain) {
     static struct chain chain;
     chain_read(thread, executing, &chain);
@@ -169,7 +180,7 @@ const struct chain *chain_end(uint32_t thread, uint32_t executing, uint32_t doma
     for (uint32_t i = 0; i < chain.count; i++) {
         struct step *step = &chain.step[i];
         bool is_last = i + 1 == chain.count || chain.step[i + 1].edge == NO_EDGE;
-        step->is_dead |= step->domain == domain && (!is_last || is_inside(thread, step));
+        step->is_dead |= step->domain == domain;
         if (!step->is_dead) continue;
         calls->call[calls->count++] = (struct ended_call){
             .step = *step, .called = is_last ? NO_EDGE : chain.step[i + 1].edge,

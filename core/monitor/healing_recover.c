@@ -68,6 +68,15 @@ static void entered_by(const struct chain *chain, uint32_t domain, struct fault_
     }
 }
 
+// Does the monitor keep the thread waiting for domain? Above that call there may be the scheduler's, if it died as well.
+static bool waits_for(const struct chain *chain, uint32_t domain) {
+    uint32_t last = chain->count;
+    while (last && (chain->step[last - 1].edge == NO_EDGE || (chain->step[last - 1].is_dead && chain->step[last - 1].caller == DOMAIN_MONITOR)))
+        last--;
+    const struct step *step = &chain->step[last - 1];
+    return last && step->domain == DOMAIN_MONITOR && step->caller == domain;
+}
+
 // The threads in it go to their callers as soon as nothing runs above them; those whom the monitor keeps waiting for it
 // wait no longer.
 // record: where the call came from by which the running thread had entered it.
@@ -80,10 +89,8 @@ static void threads_leave(uint32_t domain, uint32_t executing, uint64_t *inside,
         const struct chain *chain = chain_end(t, is_current ? executing : 0, domain);
         if (chain->is_broken) *others |= chain->domains;
         if (chain->domains >> domain & 1) *inside |= 1ull << t;
-        const struct step *last = chain->count ? &chain->step[chain->count - 1] : NULL;
-        if (is_current && last) entered_by(chain, domain, record);
-        bool waits_for_it = last && last->domain == DOMAIN_MONITOR && last->caller == domain && last->edge != NO_EDGE;
-        if (waits_for_it || (chain->is_broken && !is_current)) threads_wake(t, -EDOMAINDEAD);
+        if (is_current) entered_by(chain, domain, record);
+        if (waits_for(chain, domain) || (chain->is_broken && !is_current)) threads_wake(t, -EDOMAINDEAD);
     }
 }
 
