@@ -152,31 +152,32 @@ def locked(function, component, implementation):
             "    return gate_result;", "}", ""]
 
 
+def asking(function, name, index, hook, wrong, call):
+    """A load and a branch while nothing is requested: what is to happen otherwise stands apart."""
+    return [function.declaration(f"{name}_wrong", f"static __attribute__((noinline, cold)) {function.result}") + " {", *wrong, "}",
+            function.declaration(name) + ";", function.declaration(name) + " {",
+            f"    if (__builtin_expect(domain_injects[{index}].armed & INJECT_HOOK_{hook}, 0)) return {name}_wrong({arguments(function)});",
+            f"    return {call};", "}", ""]
+
+
 def hooked(function, component):
     """In front of an implementation, behind the lock: what goes wrong there holds it, as the component itself would."""
-    name, word = f"{function.name}__hooked", f"domain_injects[{component.domain.components.index(component)}]"
-    call = f"{function.name}__impl({arguments(function)})"
-    lines = [function.declaration(name) + ";", function.declaration(name) + " {"]
     index = component.domain.components.index(component)
+    call = f"{function.name}__impl({arguments(function)})"
     if function.name == f"{component.name}_init":
-        return lines + [f"    if (__builtin_expect({word}.armed & INJECT_HOOK_INIT, 0)) inject_init({index});", f"    return {call};", "}", ""]
-    return lines + [f"    if (__builtin_expect({word}.armed & INJECT_HOOK_ENTRY, 0)) {{",
-                    f"        const int64_t change = inject_entry({index});",
-                    f"        return ({function.result})({call} ^ change);", "    }", f"    return {call};", "}", ""]
+        return asking(function, f"{function.name}__hooked", index, "INIT", [f"    inject_init({index});", f"    return {call};"], call)
+    return asking(function, f"{function.name}__hooked", index, "ENTRY",
+                  [f"    const int64_t change = inject_entry({index});", f"    return ({function.result})({call} ^ change);"], call)
 
 
 def called_by(function, component, target):
-    name = f"{function.name}__by_{component.name}"
     index = component.domain.components.index(component)
-    lines = [function.declaration(name) + ";", function.declaration(name) + " {",
-             f"    if (__builtin_expect(domain_injects[{index}].armed & INJECT_HOOK_CALL, 0)) {{"]
-    values, changed = ", ".join(f"(uint64_t){p.name}" for p in function.parameters), {}
-    lines += [f"        uint64_t values[] = {{{values or '0'}}};", f"        inject_call({index}, values, {len(function.parameters)});"]
-    for number, p in enumerate(function.parameters):
-        changed[p.name] = f"(__typeof__({p.name}))values[{number}]"
-    return lines + [f"        const {function.result} result = {target}({arguments(function, changed)});",
-                    f"        inject_returned({index});", "        return result;", "    }",
-                    f"    return {target}({arguments(function)});", "}", ""]
+    values = ", ".join(f"(uint64_t){p.name}" for p in function.parameters)
+    changed = {p.name: f"(__typeof__({p.name}))values[{number}]" for number, p in enumerate(function.parameters)}
+    return asking(function, f"{function.name}__by_{component.name}", index, "CALL",
+                  [f"    uint64_t values[] = {{{values or '0'}}};", f"    inject_call({index}, values, {len(function.parameters)});",
+                   f"    const {function.result} result = {target}({arguments(function, changed)});", f"    inject_returned({index});",
+                   "    return result;"], f"{target}({arguments(function)})")
 
 
 def canaries(domain):

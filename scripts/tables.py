@@ -168,8 +168,9 @@ def inject_tables(plan):
         gate, rights = (f"(uintptr_t){foreign.label}_w1", foreign.callee.pkru) if foreign else ("0", 0)
         out += [f"extern char {foreign.label}_w1[];"] if foreign else []
         used = any(name in d.imports | d.local for d in plan.domains for name, f in component.exports.items() if plan.is_hooked(f))
+        asked = any(name in plan.monitor.domain.imports for name in component.exports)
         rows.append(f"    {{(uintptr_t)injects_{domain.name} + {domain.components.index(component)} * sizeof(struct inject_word), "
-                    f"(uintptr_t)inject_tick_{domain.name}, (uintptr_t)canary_{component.name}, {gate}, {rights:#x}, {int(used)}}},")
+                    f"(uintptr_t)inject_tick_{domain.name}, (uintptr_t)canary_{component.name}, {gate}, {rights:#x}, {int(used)}, {int(asked)}}},")
     out += ["const struct inject_row inject_table[] = {"] + rows + ["};"]
     out += ["const struct inject_canary inject_canaries[] = {"] + canaries + ["};", f"const uint32_t inject_canary_count = {len(canaries)};"]
     return out

@@ -68,17 +68,18 @@ enum inject_kind {
 
 // Has component (row of system_components) go wrong. Replaces what was requested of it before and has not happened yet.
 // Returns 0; -EINVAL for a component, kind, when or argument that there is none of, for a kind that needs a call (ARGUMENT,
-// RESULT, DOUBLE_FREE, QUOTA, LEAK) with TICK, for DIE where there are no gates. Writes one line on the console. Does not
-// block.
+// RESULT, DOUBLE_FREE, QUOTA, LEAK) with TICK, for a kind that calls the monitor (NEVER, BUSY, DOUBLE_FREE, QUOTA, LEAK) of
+// the scheduler, whom the monitor itself is asking, for DIE where there are no gates. Writes one line on the console. Does
+// not block.
 GATE(monitor) int fault_inject(uint32_t component, uint32_t kind, uint32_t when, uint64_t argument);
 
 // How many requests have not happened yet. Does not block.
 GATE(monitor) int fault_inject_pending(void);
 
-// Makes requests by itself: every every_ms ms at the earliest, and not before the last one has happened (or waited for
-// ten times that, and is withdrawn), a component, kind and when are drawn. seed: the same one draws the same sequence.
-// kinds, components: bit = it may be drawn (kinds 0: all but those that need more than the built-in answers; components
-// 0: all). every_ms 0: no more. Returns 0; -EINVAL when nothing could be drawn. Does not block.
+// Makes requests by itself: every every_ms ms a component, kind and when are drawn. seed: the same one draws the same
+// sequence, whatever becomes of it. kinds, components: bit = it may be drawn (kinds 0: all but NEVER and BUSY, which only a
+// caller with a deadline ends, QUOTA, which nobody ends, ARGUMENT and RESULT, which somebody may believe; components 0: all).
+// every_ms 0: no more. Returns 0; -EINVAL when nothing could be drawn. Does not block.
 GATE(monitor) int fault_inject_random(uint64_t seed, uint32_t every_ms, uint64_t kinds, uint64_t components);
 
 // Looks at the canaries: words before and behind each domain's data, between its components, and at the end of its private
@@ -138,7 +139,8 @@ struct inject_row {
     uintptr_t canary;          // between its data and its neighbours'
     uintptr_t foreign_gate;    // a WRPKRU of a gate between two other domains; 0: there is none
     uint32_t foreign_pkru;     // that it loads
-    uint32_t is_called;        // somebody calls its functions
+    uint16_t is_called;        // somebody calls its functions
+    uint16_t is_asked;         // the monitor does, and waits for the answer: sched
 };
 struct inject_canary { const char *domain, *where; uintptr_t address; uint64_t value; };
 #define INJECT_CANARY_WORDS 8

@@ -16,20 +16,19 @@
 #define MODE_SHIFT 30
 #define NS_PER_MS 1000000ull
 #define UNMAPPED_ADDRESS 0x1000
-#define WAIT_PERIODS 10                // of the random mode, for a request that does not happen
-#define CALLS_MAX 100                  // as far ahead as it looks
+#define CALLS_MAX 16                   // how far ahead the random mode looks
 #define INITS_MAX 2                    // which recovery stands without giving up
 #define BIT(kind) (1ull << (kind))
 #define NEEDS_CALL (BIT(INJECT_ARGUMENT) | BIT(INJECT_RESULT) | BIT(INJECT_DOUBLE_FREE) | BIT(INJECT_QUOTA) | BIT(INJECT_LEAK))
+#define CALLS_MONITOR (BIT(INJECT_NEVER) | BIT(INJECT_BUSY) | BIT(INJECT_DOUBLE_FREE) | BIT(INJECT_QUOTA) | BIT(INJECT_LEAK))
 // What nobody but a caller with a deadline ends, what starves others without a fault, and lies, which others believe.
-#define NOT_BY_DEFAULT (BIT(INJECT_NONE) | BIT(INJECT_NEVER) | BIT(INJECT_BUSY) | BIT(INJECT_QUOTA) | BIT(INJECT_ARGUMENT) | \
-                        BIT(INJECT_RESULT) | BIT(INJECT_WRITE))
+#define NOT_BY_DEFAULT (BIT(INJECT_NEVER) | BIT(INJECT_BUSY) | BIT(INJECT_QUOTA) | BIT(INJECT_ARGUMENT) | BIT(INJECT_RESULT))
 
 enum mode { MODE_CALL, MODE_TICK, MODE_AFTER };
 
 static uint64_t due_ns[EVENT_MAX];    // AFTER, by component (each has an event); 0: no such request
 static uint64_t with_tick;             // bit = this component's request may wait for a tick
-static struct { uint64_t state, next_ns, kinds, components; uint32_t every_ms, component; } dice;
+static struct { uint64_t state, next_ns, kinds, components; uint32_t every_ms; } dice;
 
 void __real_threads_tick(bool force);
 void __wrap_threads_tick(bool force);
@@ -78,7 +77,7 @@ static bool aim(uint32_t component, struct inject_word *word) {
 int fault_inject(uint32_t component, uint32_t kind, uint32_t when, uint64_t argument) {
     uint32_t mode = when >> MODE_SHIFT, number = when & INJECT_NUMBER;
     if (component >= component_count || kind == INJECT_NONE || kind >= INJECT_KINDS || mode > MODE_AFTER ||
-        (mode == MODE_TICK && BIT(kind) & NEEDS_CALL))
+        (mode == MODE_TICK && BIT(kind) & NEEDS_CALL) || (inject_table[component].is_asked && BIT(kind) & CALLS_MONITOR))
         return -EINVAL;
     struct inject_word word = {.kind = kind, .left = number, .argument = argument};
     if (!aim(component, &word)) return -EINVAL;
@@ -130,7 +129,6 @@ int fault_inject_random(uint64_t seed, uint32_t every_ms, uint64_t kinds, uint64
     if (!every_ms) return 0;
     if (!dice.kinds || !dice.components) return -EINVAL;
     dice.state = seed;
-    dice.component = UINT32_MAX;
     dice.next_ns = time_now_ns() + every_ms * NS_PER_MS;
     dice.every_ms = every_ms;
     return 0;
@@ -144,18 +142,11 @@ static void request_random(void) {
     if (number >> 63 && !(BIT(kind) & NEEDS_CALL)) when = INJECT_TICK;
     uint64_t argument = kind == INJECT_WILD ? what % component_count : kind == INJECT_INIT ? 1 + what % INITS_MAX
                       : kind == INJECT_ARGUMENT ? what % 8 : 0;
-    if (!fault_inject(component, kind, when, argument)) dice.component = component;
+    (void)!fault_inject(component, kind, when, argument);
 }
 
 static void random_tick(uint64_t now_ns) {
     if (!dice.every_ms || now_ns < dice.next_ns) return;
-    if (dice.component < component_count && is_pending(dice.component)) {
-        if (now_ns < dice.next_ns + dice.every_ms * NS_PER_MS * WAIT_PERIODS) return;
-        const struct inject_word nothing = {0};
-        (void)!word_write(dice.component, &nothing);
-        say("INJECT component=%s withdrawn\n", component_table[dice.component].name);
-    }
-    dice.component = UINT32_MAX;
     dice.next_ns = now_ns + dice.every_ms * NS_PER_MS;
     request_random();
 }
