@@ -25,6 +25,7 @@ static struct list {
 static uint64_t tokens[SLOT_EDGES_MAX];
 static uint32_t tokens_domain;             // whose they are; 0: nobody's
 static struct fault view;
+extern uint64_t slot_monitor[];
 
 // The calls of each thread whose callee died, outermost first.
 static struct ended {
@@ -143,6 +144,8 @@ void chain_read(uint32_t thread, uint32_t executing, struct chain *chain) {
     *chain = (struct chain){0};
     tokens_domain = 0;
     if (nucleus_thread_view(thread, &view)) return;
+    // On host the view shows the frame of the very call that made it, which is over: its bytes may be anybody's by now.
+    if (thread == public_area.cpu.thread) view.anchor[DOMAIN_MONITOR] = slot_monitor[SLOT_SP / 8];
     for (uint32_t d = DOMAIN_MONITOR; d < domain_count; d++) {
         list_read(&lists[d], thread, d);
         if (lists[d].count || lists[d].is_bad) chain->domains |= 1ull << d;
