@@ -6,7 +6,9 @@
 // Generated wrappers (scripts/stubs.py) and inject_tick.S come here only when something is requested.
 // Invariant: a request is cleared before it happens, so that no restart and no second thread repeats it.
 #include "clock.h"
+#include "copy.h"
 #include "inject.h"
+#include "slots_asm.h"
 #include "thread.h"
 #include "xheap.h"
 
@@ -14,6 +16,7 @@
 #define LEAK_OBJECTS 16
 #define SLOW_US 1000
 #define BUSY_NS 100000 // so that other threads run in between, and no watchdog of loops sees one
+#define LADDER_FRAMES 100      // more than anybody reads
 #define RESULT_CHANGE 0x2b5f3a1 // small results become large ones; errors become other errors, or results
 #define ARGUMENT_CHANGE 0x5a00000000c3ull // no pointer stays one to memory, no size a small one
 #define WILD_VALUE 0x2144495721444957ull
@@ -72,6 +75,26 @@ static void slow(uint64_t microseconds) {
     for (uint64_t end_ns = time_now_ns() + microseconds * 1000; time_now_ns() < end_ns;) {}
 }
 
+// The word in its slots that says where its newest frame lies.
+static volatile uint64_t *anchor(void) { return (uint64_t *)((uintptr_t)&domain_copied - SLOT_COPIED + SLOT_SP); }
+
+// Frames as a gate leaves them, from the newest: a cookie, where the one before lies.
+static void ruin_frames(uint64_t how) {
+    static uint64_t ladder[LADDER_FRAMES][2]; // not on the stack, where no thread's frames can be
+    volatile uint64_t on_stack[LADDER_FRAMES][2];
+    for (uint32_t i = 0; i < LADDER_FRAMES; i++) on_stack[i][1] = (uintptr_t)on_stack[i + 1], ladder[i][1] = (uintptr_t)ladder[i];
+    on_stack[LADDER_FRAMES - 1][1] = (uintptr_t)ladder;
+    const uint64_t anchors[] = {
+        [FRAMES_ZERO] = 0, [FRAMES_ITSELF] = (uintptr_t)on_stack, [FRAMES_MONITOR] = STACKS_BASE + STACK_AREA_BYTES + STACK_STRIDE - 128,
+        [FRAMES_NUCLEUS] = TEXT_BASE, [FRAMES_NONCANONICAL] = 0x8000000000000000, [FRAMES_ODD] = (uintptr_t)on_stack + 1,
+        [FRAMES_LADDER] = (uintptr_t)on_stack,
+    };
+    uint64_t which = how % FRAMES_GO_ON;
+    if (which == FRAMES_ITSELF) on_stack[0][1] = (uintptr_t)on_stack;
+    *anchor() = which < sizeof(anchors) / sizeof(*anchors) ? anchors[which] : 0;
+    if (!(how & FRAMES_GO_ON)) __asm__ volatile("ud2");
+}
+
 static void perform(const struct inject_word *word) {
     uint64_t argument = word->argument;
     switch (word->kind) {
@@ -104,6 +127,7 @@ static void perform(const struct inject_word *word) {
     case INJECT_SLOW: slow(argument ? argument : SLOW_US); break;
     case INJECT_SYSCALL: jump(argument); break;
     case INJECT_DIE: jump_gate(argument, word->value); break;
+    case INJECT_FRAMES: ruin_frames(argument); break;
     }
 }
 

@@ -9,6 +9,7 @@ const char *inject_kind_name(uint32_t kind) {
         "?", "read", "write", "unmapped", "stack", "illegal", "privileged", "noncanonical", "divide", "alignment",
         "breakpoint", "step", "data", "zero", "stack-zero", "stack-wild", "stack-foreign", "loop", "never", "busy",
         "double-free", "quota", "wild", "argument", "result", "leak", "slow", "init", "syscall", "die",
+        "frames",
     };
     return names[kind < INJECT_KINDS ? kind : INJECT_NONE];
 }

@@ -41,7 +41,7 @@ enum inject_kind {
     INJECT_ZERO,             // jumps to 0
     INJECT_STACK_ZERO,       // the stack pointer becomes 0, then a push
     INJECT_STACK_WILD,       // the same, not canonical
-    INJECT_STACK_FOREIGN,    // the same, the monitor's stack
+    INJECT_STACK_FOREIGN,    // the same, the monitor's stack; argument: another address
     INJECT_LOOP,             // an endless loop
     INJECT_NEVER,            // never returns: sleeps for ever
     INJECT_BUSY,             // never returns: calls the monitor for ever
@@ -55,8 +55,13 @@ enum inject_kind {
     INJECT_INIT,             // an illegal instruction, and the next inits fault as well; argument: how many (0: 1)
     INJECT_SYSCALL,          // jumps to the nucleus's system-call instruction
     INJECT_DIE,              // jumps to the WRPKRU of a gate between others, without its token
+    INJECT_FRAMES,           // ruins its own list of frames, which the monitor reads; argument: enum inject_frames, then #UD
     INJECT_KINDS
 };
+
+// What its anchor says afterwards. Plus FRAMES_GO_ON: no #UD, so that it is found ruined when somebody else faults.
+enum inject_frames { FRAMES_ZERO, FRAMES_ITSELF, FRAMES_MONITOR, FRAMES_NUCLEUS, FRAMES_NONCANONICAL, FRAMES_ODD, FRAMES_LADDER };
+#define FRAMES_GO_ON 8
 
 // When. CALL n: when the n-th (1..) call of one of its functions starts; a component that nobody calls, like kv: when the
 // n-th call returns that it made of another component or the monitor. TICK: wherever a timer tick finds its domain at

@@ -62,7 +62,9 @@ static bool aim(uint32_t component, struct inject_word *word) {
         if (word->argument >= component_count) return false;
         word->argument = inject_table[word->argument].canary;
         break;
-    case INJECT_STACK_FOREIGN: word->argument = STACKS_BASE + DOMAIN_MONITOR * (uint64_t)STACK_AREA_BYTES + STACK_STRIDE - 64; break;
+    case INJECT_STACK_FOREIGN:
+        if (!word->argument) word->argument = STACKS_BASE + DOMAIN_MONITOR * (uint64_t)STACK_AREA_BYTES + STACK_STRIDE - 64;
+        break;
     case INJECT_SYSCALL: word->argument = inject_syscall_site; break;
     case INJECT_RESULT: return row->is_called;
     case INJECT_INIT: word->inits = word->argument ? (uint32_t)word->argument : 1; break;
