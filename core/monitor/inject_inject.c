@@ -67,6 +67,7 @@ static bool aim(uint32_t component, struct inject_word *word) {
         break;
     case INJECT_SYSCALL: word->argument = inject_syscall_site; break;
     case INJECT_RESULT: return row->is_called;
+    case INJECT_FRAMES: return word->argument % FRAMES_GO_ON <= FRAMES_LADDER && word->argument < 2 * FRAMES_GO_ON;
     case INJECT_INIT: word->inits = word->argument ? (uint32_t)word->argument : 1; break;
     case INJECT_DIE:
         word->argument = row->foreign_gate;
