@@ -13,6 +13,8 @@ void log_line(const char *fmt, ...) {
     size_t bytes = format_v(text, sizeof(text) - 1, fmt, arguments); // keeps room for the newline
     va_end(arguments);
     text[bytes++] = '\n';
-    int ignored = console_write(text, bytes);
-    (void)ignored;
+    int result = console_write(text, bytes);
+    if (result == -EDOMAINDEAD) // it may be back by now; a line that comes twice is better than none
+        result = console_write(text, bytes);
+    (void)result;
 }

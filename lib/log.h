@@ -10,7 +10,8 @@
 
 #define LOG_LINE_MAX 256 // characters, newline included; the rest is cut
 
-// Writes the text and a newline as one piece. A console that fails is no reason to fail: nothing is returned.
+// Writes the text and a newline as one piece. A console that fails is no reason to fail: nothing is returned. One
+// that died is asked once more.
 void log_line(const char *fmt, ...) __attribute__((__format__(printf, 1, 2)));
 
 #endif

@@ -102,6 +102,11 @@ void command_debug(struct request *request);
 // debug_none.c, inject/debug_inject.c: subcommands that an option adds. False: it is none of them.
 bool debug_further(struct request *request);
 
+// The section "Faults" of INFO: a line per record, the latest FAULTS_PRINTED. Returns its bytes.
+#define FAULTS_PRINTED 16
+#define FAULTS_BYTES (FAULTS_PRINTED * 500)
+size_t faults_print(char *out, size_t room);
+
 bool expiry_of(const struct request *request, uint32_t index, bool seconds, bool absolute, bool positive, int64_t *end_ms);
 
 #endif

@@ -5,6 +5,7 @@
 #include "files.h"
 #include "copy.h"
 #include "format.h"
+#include "patience.h"
 #include "persist.h"
 #include "string.h"
 #include "xheap.h"
@@ -23,14 +24,14 @@ static void note(fs_file_t from, fs_file_t to) {
 }
 
 fs_file_t file_open(const char *path, uint32_t flags) {
-    fs_file_t file = fs_open(path, strlen(path), flags);
+    fs_file_t file = WITHIN_SECOND(fs_open(path, strlen(path), flags));
     if (file > 0)
         note(0, file);
     return file;
 }
 
 void file_close(fs_file_t file) {
-    int closed = fs_close(file);
+    int closed = WITHIN_SECOND(fs_close(file));
     (void)closed; // a lost handle is closed
     note(file, 0);
 }
@@ -59,9 +60,9 @@ int file_put_aside(const char *path, char *name, size_t room) {
     int result = 0;
     for (unsigned i = 1; i <= ASIDE_MAX && result == 0; i++) {
         format(name, room, "%s.refused-%u", path, i);
-        result = fs_stat(name, strlen(name), &stat);
+        result = WITHIN_SECOND(fs_stat(name, strlen(name), &stat));
     }
-    return result == -ENOENT ? fs_rename(path, strlen(path), name, strlen(name)) : result < 0 ? result : -EEXIST;
+    return result == -ENOENT ? WITHIN_SECOND(fs_rename(path, strlen(path), name, strlen(name))) : result < 0 ? result : -EEXIST;
 }
 
 int file_writer_open(struct file_writer *writer, fs_file_t file) {
@@ -71,7 +72,7 @@ int file_writer_open(struct file_writer *writer, fs_file_t file) {
 
 static void flush(struct file_writer *writer) {
     for (size_t done = 0; done < writer->used && !writer->error;) {
-        int64_t result = fs_write(writer->file, writer->buffer + done, writer->used - done);
+        int64_t result = WITHIN_SECOND(fs_write(writer->file, writer->buffer + done, writer->used - done));
         if (result < 0)
             writer->error = (int)result;
         else if (result == 0 || (uint64_t)result > writer->used - done) // a lie: fs.h promises neither

@@ -84,24 +84,30 @@ static size_t keyspace(const struct request *request, char *out) {
     return format(out, SECTION_BYTES, "db0:keys=%zu,expires=%zu,avg_ttl=0\r\n", store_count(store), store->expiring);
 }
 
+static size_t faults(const struct request *request, char *out) {
+    (void)request;
+    return faults_print(out, FAULTS_BYTES);
+}
+
 static const struct section {
     const char *name, *title;
     size_t (*print)(const struct request *request, char *out);
-} sections[] = {{"server", "Server", server}, {"clients", "Clients", clients}, {"memory", "Memory", memory},
-                {"persistence", "Persistence", persistence}, {"stats", "Stats", stats},
-                {"replication", "Replication", replication}, {"keyspace", "Keyspace", keyspace}};
+    bool is_extra;             // only by its name, or with all
+} sections[] = {{"server", "Server", server, false}, {"clients", "Clients", clients, false}, {"memory", "Memory", memory, false},
+                {"persistence", "Persistence", persistence, false}, {"stats", "Stats", stats, false},
+                {"replication", "Replication", replication, false}, {"keyspace", "Keyspace", keyspace, false}, {"faults", "Faults", faults, true}};
 #define SECTIONS (sizeof(sections) / sizeof(*sections))
 
 static bool is_wanted(const struct request *request, const struct section *section) {
     for (uint32_t i = 1; i < request->count; i++)
-        if (request_is(request, i, section->name) || request_is(request, i, "all") || request_is(request, i, "default") ||
-            request_is(request, i, "everything"))
+        if (request_is(request, i, section->name) || request_is(request, i, "all") || request_is(request, i, "everything") ||
+            (request_is(request, i, "default") && !section->is_extra))
             return true;
-    return request->count == 1;
+    return request->count == 1 && !section->is_extra;
 }
 
 void command_info(struct request *request) {
-    char text[SECTIONS * (SECTION_BYTES + 32)];
+    char text[SECTIONS * (SECTION_BYTES + 32) + FAULTS_BYTES];
     size_t used = 0;
     for (const struct section *section = sections; section < sections + SECTIONS; section++)
         if (is_wanted(request, section)) {

@@ -150,13 +150,13 @@ uint64_t journal_due(const struct journal *journal) {
 static int reopen(struct journal *journal) {
     struct fs_stat stat = {0};
     fs_file_t file = file_open(JOURNAL_FILE, FS_WRITE);
-    int result = file == -ENOENT ? 0 : file < 0 ? file : fs_fstat(file, &stat);
+    int result = file == -ENOENT ? 0 : file < 0 ? file : WITHIN_SECOND(fs_fstat(file, &stat));
     uint64_t bytes = stat.bytes; // lent: fs could change it still
     if (result == 0 && bytes < journal->written) {
         log_line("kv: %s has %lu of %lu bytes; it is written anew", JOURNAL_FILE, bytes, journal->written);
         journal->incomplete = true;
     } else if (result == 0 && bytes > journal->written) {
-        result = fs_truncate(file, (int64_t)journal->written);
+        result = WITHIN_SECOND(fs_truncate(file, (int64_t)journal->written));
     }
     if (file > 0 && (result < 0 || journal->incomplete))
         file_close(file);
@@ -178,7 +178,7 @@ static int append(struct journal *journal) {
     while (done < journal->used && result >= 0) {
         part = journal->used - done < FS_IO_MAX ? journal->used - done : FS_IO_MAX;
         copy_data(object, journal->bytes + done, part);
-        result = fs_pwrite(journal->file, object, part, (int64_t)journal->written);
+        result = WITHIN_SECOND(fs_pwrite(journal->file, object, part, (int64_t)journal->written));
         if (result == 0 || result > (int64_t)part) // a lie: fs.h promises neither
             result = -EIO;
         if (result > 0) {
@@ -206,7 +206,7 @@ static int write_once(struct store *store) {
 static bool is_too_large(struct journal *journal) {
     if (!journal->rewrite_min) {
         struct fs_statistics statistics = {0};
-        int told = fs_statistics(&statistics);
+        int told = WITHIN_SECOND(fs_statistics(&statistics));
         uint64_t quarter = statistics.limit_bytes / 4; // for the file, its successor, and snapshots
         journal->rewrite_min = told == 0 && quarter < JOURNAL_REWRITE_MIN ? quarter : JOURNAL_REWRITE_MIN;
     }

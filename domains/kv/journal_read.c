@@ -32,7 +32,7 @@ static int64_t read_some(struct replay *replay) {
         if (result > 0)
             replay->file = (fs_file_t)result;
         if (result >= 0)
-            result = fs_pread(replay->file, replay->object, FS_IO_MAX, (int64_t)replay->offset);
+            result = WITHIN_SECOND(fs_pread(replay->file, replay->object, FS_IO_MAX, (int64_t)replay->offset));
         if (!file_is_lost(result))
             return result > FS_IO_MAX ? -EIO : result;
         if (replay->file)

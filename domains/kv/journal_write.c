@@ -117,11 +117,11 @@ static int write_keys(const struct store *store, fs_file_t file, uint64_t *bytes
 static int replace_file(void) {
     static const char from[] = JOURNAL_TEMPORARY, to[] = JOURNAL_FILE;
     struct patience patience = {.until_ns = time_now_ns() + RENAME_NS};
-    int result = fs_rename(from, sizeof(from) - 1, to, sizeof(to) - 1);
+    int result = WITHIN_SECOND(fs_rename(from, sizeof(from) - 1, to, sizeof(to) - 1));
     if (!file_is_lost(result))
         return result;
     while (file_is_lost(result) && patience_wait(&patience))
-        result = fs_rename(from, sizeof(from) - 1, to, sizeof(to) - 1);
+        result = WITHIN_SECOND(fs_rename(from, sizeof(from) - 1, to, sizeof(to) - 1));
     return result == -ENOENT ? 0 : result;
 }
 
@@ -138,7 +138,7 @@ static int write_file(struct store *store, uint64_t *bytes) {
     }
     if (result < 0) {
         file_close(file);
-        int removed = fs_unlink(temporary, sizeof(temporary) - 1);
+        int removed = WITHIN_SECOND(fs_unlink(temporary, sizeof(temporary) - 1));
         (void)removed; // what is left of it, the next rewriting truncates
         return result;
     }

@@ -4,7 +4,18 @@
 // patience.c - see patience.h.
 #include "patience.h"
 #include "clock.h"
+#include "recovery.h"
 #include "thread.h"
+
+#define SECOND_NS 1000000000
+
+static uint64_t guard_ns = DEADLINE_NEVER; // of all calls but those in a hurry
+
+// A time that has passed, or nearly, is refused: then the one before holds on, and the next round has a later one.
+static void set(uint64_t deadline_ns) {
+    int result = call_deadline(deadline_ns);
+    (void)result;
+}
 
 bool patience_wait(struct patience *patience) {
     uint64_t now_ns = time_now_ns();
@@ -13,3 +24,14 @@ bool patience_wait(struct patience *patience) {
     int waited = patience->turns++ < PATIENCE_YIELDS ? thread_yield() : thread_sleep_until(now_ns + PATIENCE_SLEEP_NS);
     return waited >= 0;
 }
+
+uint64_t patience_guard(void) {
+    uint64_t now_ns = time_now_ns();
+    if (guard_ns == DEADLINE_NEVER || guard_ns < now_ns + PATIENCE_GUARD_NS * 3 / 4)
+        set(guard_ns = now_ns + PATIENCE_GUARD_NS);
+    return guard_ns - PATIENCE_GUARD_NS / 2;
+}
+
+void patience_hurry(void) { set(time_now_ns() + SECOND_NS); }
+
+void patience_relax(void) { set(guard_ns); }

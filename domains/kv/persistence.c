@@ -19,9 +19,9 @@ static int write_file(const struct store *store, struct snapshot *snapshot) {
     if (file < 0)
         return file;
     int result = snapshot_write(store, file, snapshot);
-    result = result < 0 ? result : fs_sync(file);
+    result = result < 0 ? result : WITHIN_SECOND(fs_sync(file));
     file_close(file);
-    return result < 0 ? result : fs_rename(temporary, TEMPORARY_BYTES, path, PATH_BYTES);
+    return result < 0 ? result : WITHIN_SECOND(fs_rename(temporary, TEMPORARY_BYTES, path, PATH_BYTES));
 }
 
 int persistence_save(struct store *store) {
@@ -30,7 +30,7 @@ int persistence_save(struct store *store) {
     int result = write_file(store, &snapshot);
     store->saved.failed = result < 0;
     if (result < 0) {
-        int removed = fs_unlink(temporary, TEMPORARY_BYTES);
+        int removed = WITHIN_SECOND(fs_unlink(temporary, TEMPORARY_BYTES));
         (void)removed; // what is left of it, the next save truncates
         log_line("kv: %s was not saved: %s (error %d)", path, file_error(result), -result);
         return result;
@@ -51,7 +51,7 @@ static int read_file(struct store *store, struct snapshot *snapshot) {
     int result = snapshot_read(NULL, file, snapshot);
     if (result == 0) {
         store_clear(store);
-        int64_t start = fs_seek(file, 0, FS_SEEK_SET);
+        int64_t start = WITHIN_SECOND(fs_seek(file, 0, FS_SEEK_SET));
         result = start < 0 ? (int)start : snapshot_read(store, file, snapshot);
         if (result < 0)
             store_clear(store);

@@ -273,6 +273,8 @@ static int exchange(void) {
         deadline_ns = 0;
     uint64_t due_ns = journal_due(&store.journal);
     deadline_ns = due_ns < deadline_ns ? due_ns : deadline_ns;
+    uint64_t guard_ns = patience_guard();
+    deadline_ns = guard_ns < deadline_ns ? guard_ns : deadline_ns;
     for (uint32_t i = 0; i < send_count; i++)
         batch->sends[i] = (struct net_send){.socket = sends[i].socket, .offset = sends[i].offset, .bytes = sends[i].bytes,
                                             .close = sends[i].close};
@@ -328,6 +330,7 @@ static void close_all(void) {
 
 int kv_main(void) {
     uint16_t port = (uint16_t)boot_number("port", PORT);
+    patience_guard();
     persistence_start(&store);
     for (;;) {
         int result = listen_again(port);

@@ -7,6 +7,7 @@
 // are believed only as far as the file still is long, so that a damaged one costs no memory.
 #include "checksum.h"
 #include "copy.h"
+#include "patience.h"
 #include "real.h"
 #include "record.h"
 #include "stream.h"
@@ -38,7 +39,7 @@ static bool fail(struct reader *reader, int error, const char *why) {
 static bool damaged(struct reader *reader, const char *why) { return fail(reader, -EINVAL, why); }
 
 static bool fill(struct reader *reader) {
-    int64_t result = fs_read(reader->file, reader->buffer, FS_IO_MAX);
+    int64_t result = WITHIN_SECOND(fs_read(reader->file, reader->buffer, FS_IO_MAX));
     if (result < 0)
         return fail(reader, (int)result, NULL);
     if (result == 0 || result > FS_IO_MAX)
@@ -222,7 +223,7 @@ int snapshot_read(struct store *store, fs_file_t file, struct snapshot *snapshot
     struct reader reader = {.file = file, .now_ms = store_now_ms()};
     struct fs_stat stat;
     *snapshot = (struct snapshot){0};
-    int result = fs_fstat(file, &stat);
+    int result = WITHIN_SECOND(fs_fstat(file, &stat));
     if (result < 0)
         return result;
     reader.buffer = xheap_alloc(FS_IO_MAX);

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The Cloister authors
 
 // test_command.c - requests in, replies out: the commands and their errors, word by word.
+#include "recovery.h"
 #include "talk.h"
 #include "walk.h"
 
@@ -168,12 +169,48 @@ static void walk_and_restore(void **state) {
     talk_close(&talk);
 }
 
+// Records of faults: by name, or with all, never by default. What they say comes through memory that everybody can write.
+static void info_faults(void **state) {
+    (void)state;
+    fake_fault_count = 2;
+    fake_faults[0] = (struct fault_row){.number = 7, .generation = 1, .outcome = FAULT_DOWN, .domain = "net", .component = "net", .kind = "loop", .at = "?"};
+    fake_faults[1] = (struct fault_row){.number = 8, .generation = 2, .restart = 1, .ready_ns = 84999, .outcome = FAULT_RESTARTED, .domain = "fs",
+                                        .component = "fs", .kind = "write", .at = "a+0x1 b.c:1", .gate = "fs_read", .caller = "kv"};
+    expect("INFO faults\r\n", "$270\r\n# Faults\r\nfaults_total:8\r\n"
+           "fault0:domain=fs,gen=2,component=fs,kind=write,at=a+0x1 b.c:1,gate=fs_read,caller=kv,number=8,action=restarted,restart=1,ready_us=84\r\n"
+           "fault1:domain=net,gen=1,component=net,kind=loop,at=?,gate=,caller=,number=7,action=down,restart=0,ready_us=0\r\n\r\n");
+    struct talk talk;
+    talk_open(&talk, 1 << 20, 65536);
+    talk_feed(&talk, "INFO\r\nINFO default\r\n", 20);
+    talk_keep(&talk, "", 1);
+    assert_null(strstr(talk.output, "aults"));
+    talk.output_bytes = 0;
+    talk_feed(&talk, "INFO all\r\nINFO everything\r\n", 27);
+    talk_keep(&talk, "", 1);
+    assert_non_null(strstr(strstr(talk.output, "fault1:") + 1, "fault1:"));
+    for (int i = fake_fault_count = 0; i < FAULTS_KEPT; i++, fake_fault_count++) {
+        memset(&fake_faults[i], 'x', sizeof(fake_faults[i]));
+        memcpy(fake_faults[i].kind, "a,b\r\n\x80", 6);
+    }
+    talk.output_bytes = 0;
+    talk_feed(&talk, "INFO faults\r\n", 13);
+    talk_keep(&talk, "", 1);
+    assert_non_null(strstr(talk.output, ",kind=a b   x"));
+    assert_non_null(strstr(talk.output, ",action=unknown,"));
+    assert_non_null(strstr(talk.output, "fault15:"));
+    assert_null(strstr(talk.output, "fault16:"));
+    talk_close(&talk);
+    fake_fault_count = 0;
+    expect("INFO faults\r\n", "$26\r\n# Faults\r\nfaults_total:0\r\n\r\n");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(ping),    cmocka_unit_test(set_get_del),
                                        cmocka_unit_test(incr),    cmocka_unit_test(unknown),
                                        cmocka_unit_test(closes),  cmocka_unit_test(out_of_memory),
                                        cmocka_unit_test(long_keys),
                                        cmocka_unit_test(memory_ends_anywhere),
-                                       cmocka_unit_test(keys_end), cmocka_unit_test(walk_and_restore)};
+                                       cmocka_unit_test(keys_end), cmocka_unit_test(walk_and_restore),
+                                       cmocka_unit_test(info_faults)};
     return cmocka_run_group_tests_name("command", tests, NULL, NULL);
 }
