@@ -1,19 +1,24 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # SPDX-FileCopyrightText: The Cloister authors
-"""group_aof.py - kv's append-only log on a running system: its settings, what INFO says, reading it back, growing, no room.
+"""group_aof.py - kv's append-only log on a running system: its settings, what INFO says, reading it back, growing, no room; and
+that no acknowledged write is lost, and none there twice, while fs, net, a driver or kv itself dies under load.
 
 What each command leaves in it, and fs dying in any call, tests/unit/test_journal.c tries.
 """
+import json
 import os
 import re
+import sys
 
 import common
+import group_inject
 import ktap
 import system
 from common import check, equal
 from group_snapshot import BIG_BYTES, ask, image, set_big
 
 ALWAYS = ["appendonly=yes", "appendfsync=always"]
+SECONDS, FAULTS_MIN = 4, 4
 LOADED = r"^kv: /appendonly\.aof loaded: {} keys from {} commands, \d+ bytes, \d+ us; 0 bytes of a last one cut off$"
 
 
@@ -94,6 +99,60 @@ def full(config):
         equal("exit status", running.stop(), 0)
 
 
+def crashing(*arguments):
+    return system.System(os.path.join(group_inject.image("separate"), "cloister.elf"), list(arguments))
+
+
+def survives(component, kind, every_ms, resets):
+    """A client counts for some seconds; resets: does it lose its connection each time?"""
+    with crashing(*ALWAYS) as running:
+        running.wait_ready(30)
+        client = os.path.join(os.path.dirname(os.path.abspath(__file__)), "crash_client.py")
+        done = running.command([sys.executable, "-B", client, running.address, str(running.port), str(SECONDS), str(every_ms), component, kind],
+                               timeout=SECONDS + 60)
+        check(done.returncode == 0, running.report(done.stdout + done.stderr))
+        said = json.loads(done.stdout)
+        equal("wrong", said["wrong"], [])
+        equal("refused", said["refused"], 0)
+        ended = [line for line in running.console() if line.startswith(f"FAULTREC domain={component} ")]
+        check(len(ended) >= FAULTS_MIN and said["counted"] > 500 * len(ended), f"{len(ended)} faults, {said}")
+        check(resets or not said["resets"], f"{said['resets']} connections lost")
+        ask(running, ("GET n", str(said["counted"])), ("DEBUG LOADAOF", "OK"), ("GET n", str(said["counted"])))
+        faults = running.redis("INFO", "faults")
+        check(int(re.search(r"^faults_total:(\d+)", faults, re.M)[1]) >= len(ended), faults)
+        check(re.search(rf"^fault0:domain={component},gen=\d+,component={component},kind=.*,action=restarted,restart=1,ready_us=[1-9]", faults, re.M), faults)
+        equal("exit status", running.stop(), 0)
+        return f"{said['counted']} increments, {len(ended)} faults"
+
+
+def without_fs():
+    """fs comes back no more: the waiting write and later ones are refused, SAVE says why, reads go on."""
+    refusal = "MISCONF Errors writing to the AOF file: the file system died"
+    with crashing(*ALWAYS) as running:
+        running.wait_ready(30)
+        ask(running, ("SET a 1", "OK"), ("DEBUG INJECT fs init call 1 9", "OK"), ("INCR a", refusal), ("INCR a", refusal), ("GET a", "2"),
+            ("SAVE", "ERR /dump.kv was not saved: the file system died"), ("STRLEN a", "1"), ("DEL a", refusal), ("PING", "PONG"))
+        equal("aof_last_write_status", persistence(running)["aof_last_write_status"], "err")
+        check(",action=down," in running.redis("INFO", "faults"), "INFO faults does not say that fs is down")
+        equal("exit status", running.stop(), 0)
+
+
+def returns():
+    """fs is away for longer than the back-offs' first steps: clients wait, and nothing is refused. Nor does it matter how it dies."""
+    with crashing(*ALWAYS) as running:
+        running.wait_ready(30)
+        ask(running, ("SET a 1", "OK"), ("DEBUG INJECT fs init call 1 3", "OK"), ("INCR a", "2"))
+        for number, kind in enumerate(("loop", "never", "stack", "zero")):
+            ask(running, (f"DEBUG INJECT fs {kind} call 1", "OK"), ("INCR a", str(3 + number)))
+        ask(running, ("DEBUG LOADAOF", "OK"), ("GET a", "6"), ("CONFIG SET appendonly no", "OK"), ("SAVE", "OK"), ("INCR a", "7"))
+        ask(running, ("CONFIG SET appendonly yes appendfsync no", "OK"))
+        running.redis("DEBUG", "INJECT", "kv", "illegal")
+        running.redis("PING")
+        running.wait_for(r"^kv: /appendonly\.aof loaded: 1 keys", 10)
+        ask(running, ("GET a", "7"), ("CONFIG GET appendonly", "appendonly\nyes"), ("CONFIG GET appendfsync", "appendfsync\nno"))
+        equal("exit status", running.stop(), 0)
+
+
 def cases():
     for config in common.BOTH:
         skip = common.skip_of(mpk=config != "monolith")
@@ -104,3 +163,10 @@ def cases():
         yield case("every type, read back", reads_back)
         yield case("a pipeline of increments", keeps_up)
         yield case("no room in fs", full)
+    skip = common.skip_of(mpk=True)
+    for component, kind, every_ms, resets in (("fs", "illegal", 20, False), ("tap", "write", 50, False), ("sched", "divide", 120, False),
+                                              ("net", "illegal", 150, True), ("kv", "write", 150, True)):
+        yield ktap.Case(f"{component} dies again and again: every acknowledged increment is there, once",
+                        lambda arguments=(component, kind, every_ms, resets): survives(*arguments), skip)
+    yield ktap.Case("fs dies and stays down", without_fs, skip)
+    yield ktap.Case("fs dies in many ways, and is back in a second", returns, skip)

@@ -26,6 +26,7 @@ static struct {
     uint64_t down_ns;           // how long until it is back
     bool forgets;               // and it comes back empty
     int error;                  // instead of dying: the call fails so
+    const char *only;           // the function that counts; NULL: all
 } death;
 static uint64_t back_ns;        // until then it is down
 
@@ -33,7 +34,9 @@ static uint64_t now_ns(void) { return fake_public.clock.base_ns; }
 
 static bool is_down(void) { return now_ns() < back_ns; }
 
-static bool dies(void) { return death.countdown && --death.countdown == 0; }
+static bool dies(const char *function) {
+    return (!death.only || !strcmp(death.only, function)) && death.countdown && --death.countdown == 0;
+}
 
 static int64_t ends_here(void) {
     if (death.error)
@@ -55,7 +58,7 @@ static int64_t ends_here(void) {
     type __wrap_##name parameters {                                                                                     \
         if (is_down())                                                                                                  \
             return -EDOMAINDEAD;                                                                                        \
-        if (!dies())                                                                                                    \
+        if (!dies(#name))                                                                                               \
             return __real_##name arguments;                                                                             \
         if (death.moment == AFTER)                                                                                      \
             (void)!__real_##name arguments;                                                                             \
@@ -489,6 +492,37 @@ static void fs_dies_anywhere(void **state) {
     assert_true(deaths > 60);
 }
 
+// It dies in the rename of a rewriting: done or not, the answer is right, and nothing is written once more.
+static void fs_dies_renaming(void **state) {
+    (void)state;
+    for (int moment = BEFORE; moment <= AFTER; moment++) {
+        say(counting);
+        uint64_t before = journal->rewrites.count;
+        death.only = "fs_rename";
+        death.moment = (enum moment)moment;
+        death.countdown = 1;
+        assert_string_equal(say("BGREWRITEAOF\r\n"), "+Background append only file rewriting started\r\n");
+        say(counting);
+        assert_int_equal(death.countdown, 0);
+        assert_int_equal(journal->rewrites.count, before + 1);
+        assert_reloads();
+    }
+}
+
+// It comes back with less than it had taken: the store has all, and the file is written from that.
+static void fs_loses_the_end(void **state) {
+    (void)state;
+    say(counting);
+    fs_file_t file = __real_fs_open(JOURNAL_FILE, strlen(JOURNAL_FILE), FS_WRITE);
+    assert_int_equal(__real_fs_truncate(file, (int64_t)journal->written / 2), 0);
+    assert_int_equal(__real_fs_close(file), 0);
+    death.countdown = 1;
+    say(counting);
+    assert_non_null(strstr(fake_line, "; it is written anew"));
+    assert_reloads();
+    assert_string_equal(say("GET n\r\n"), "$1\r\n2\r\n");
+}
+
 // It dies in every call of a start, too.
 static void fs_dies_while_loading(void **state) {
     (void)state;
@@ -652,7 +686,7 @@ static void snapshot_and_log(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {TEST(effects), TEST(format_of_the_file), TEST(time_does_not_matter), TEST(rewriting),
                                        TEST(rewrites_itself), TEST(policies), TEST(random_commands), TEST(torn_tails),
-                                       TEST(damage), TEST(fs_dies_anywhere), TEST(fs_dies_while_loading),
+                                       TEST(damage), TEST(fs_dies_anywhere), TEST(fs_dies_renaming), TEST(fs_loses_the_end), TEST(fs_dies_while_loading),
                                        TEST(fs_stays_down), TEST(fs_is_full), TEST(waiting_replies), TEST(settings),
                                        TEST(kv_restarts), TEST(snapshot_and_log)};
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
