@@ -37,6 +37,7 @@ static const struct command commands[] = {
     {"heap", "the shared heap: by owner, and by size", command_heap},
     {"sites", "where the objects in use of the shared heap were allocated", command_sites},
     {"ifconfig", "the network: addresses, frames, connections", command_ifconfig},
+    {"faults", "what went wrong lately, and what became of it", command_faults},
     {"uptime", "how long the system runs, and how much of that it idled", command_uptime},
     {"reboot", "end the system and have it started again", command_reboot},
     {"shutdown", "end the system", command_shutdown},

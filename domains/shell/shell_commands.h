@@ -35,5 +35,7 @@ void command_heap(void);
 void command_sites(void);
 // network.c
 void command_ifconfig(void);
+// faults.c
+void command_faults(void);
 
 #endif

@@ -19,6 +19,7 @@ import ktap
 import system
 from common import check, equal
 from group_forbidden import STACK_AREA_BYTES, STACK_STRIDE, STACKS_BASE
+from group_shell import Console
 
 PARALLEL = 2
 FRAGMENT = os.path.join("tests", "configs", "inject.config")
@@ -352,6 +353,51 @@ def drawn(folder):
     check(lines(43) != first, "another seed draws the same")
 
 
+def by_shell(folder):
+    """The shell's command, and what it says about it afterwards."""
+    with Console("separate", folder=folder) as console:
+        check(console.ask("inject")[0].startswith("inject <component> <kind>"), "inject alone")
+        equal("inject", console.ask("inject fs nonsense"), ["there is no kind 'nonsense'"])
+        equal("inject", [line for line in console.ask("inject fs wild call 1 net") if not line.startswith("INJECT ")], [])
+        equal("pending", console.ask("inject pending"), ["1"])
+        equal("SAVE", console.running.redis("SAVE"), DEAD)
+        console.running.wait_for("^HEALREC .*outcome=restarted ")
+        address = audit.symbol(folder, "canary_net")
+        key = audit.domain(folder, "net")["pkey"]
+        first, second, third = console.ask("faults")
+        equal("faults", first, f"1. fs gen 1 (fs): write {address:#x}, key {key}, net's data")
+        check(re.fullmatch(r"   at perform\+0x[0-9a-f]+ lib/inject.c:\d+, thread 2, entered by fs_open from kv:.*", second), second)
+        check(re.fullmatch(r"   unwound to kv with -EDOMAINDEAD; restart 1, ready after \d+ us", third), third)
+        equal("inject canaries", console.ask("inject canaries"), ["0"])
+        console.ask("inject shell illegal")
+        console.running.wait_for("^HEALREC .*domain=shell .*outcome=restarted ")
+        equal("a shell that died answers again", console.ask("inject pending"), ["0"])
+
+
+def no_entropy(folder):
+    """kv starts again, and the generator that it asks for its secrets dies: it does without, and says so."""
+    with Victim(folder) as victim:
+        victim.inject("virtio_rng illegal")
+        victim.inject("kv illegal")
+        victim.healed("virtio_rng")
+        victim.running.wait_for("^kv: no source of entropy")
+        victim.serves()
+        victim.end(record("kv", "illegal-instruction", gate="kv_main", caller="monitor"),
+                   record("virtio_rng", "illegal-instruction", gate="entropy_word", thread=0))
+
+
+def dies_at_the_first(folder, request):
+    """What separate survives."""
+    with Victim(folder) as victim:
+        victim.inject(request)
+        save = subprocess.Popen(victim.running.inside(["redis-cli", "-h", victim.running.address, "SAVE"]), stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL)
+        equal("exit status", victim.running.wait_exit(), 1)
+        save.kill()
+        save.wait()
+        check(victim.records()[0].startswith("FAULTREC domain=system gen=1 "), victim.records()[0])
+
+
 def nothing_of_it(config):
     """Without the option no symbol of it is in the image, no generated source names it, and DEBUG INJECT is unknown."""
     folder = common.image(config)
@@ -404,6 +450,8 @@ def cases():
     for request, wanted, saved in (("fs double-free", ["HEAPREC domain=fs gen=1 operation=free misuse=freed "], "OK"), ("fs leak", [], "OK"),
                                    ("fs slow call 1 20000", [], "OK"), ("fs alignment", [], "OK"), ("fs result", [], "ERR .*")):
         yield ktap.Case(f"separate: {request} ends nobody", lambda arguments=(folder, request, wanted, saved): goes_on(*arguments), skip)
+    yield ktap.Case("separate: virtio_rng illegal, while kv starts", lambda: no_entropy(folder), skip)
+    yield ktap.Case("separate: inject and faults in the shell", lambda: by_shell(folder), skip)
     yield ktap.Case("separate: kv argument", lambda: mangled(folder), skip)
     yield ktap.Case("separate: a later call", lambda: later(folder), skip)
     yield ktap.Case("separate: nonsense is refused", lambda: refused(folder), skip)
@@ -412,4 +460,6 @@ def cases():
     for request, wanted in kinds(mortal):
         if request in ("write", "illegal", "zero"):
             yield ktap.Case(f"separate without recovery: fs {request}: it stops", lambda arguments=(mortal, request, wanted): stops(*arguments), skip)
+    for request in ("fs illegal", "fs zero", "fs stack", "kv divide", "net unmapped"):
+        yield ktap.Case(f"monolith: {request}: it dies", lambda request=request: dies_at_the_first(image("monolith"), request), alone)
     yield ktap.Case("monolith: wild writes are silent; the canaries show them", lambda: silent(image("monolith")), alone)

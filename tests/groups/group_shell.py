@@ -23,7 +23,7 @@ import network
 import system
 from common import check, equal
 
-COMMANDS = ("help", "domains", "threads", "gates", "heap", "sites", "ifconfig", "uptime", "reboot", "shutdown")
+COMMANDS = ("help", "domains", "threads", "gates", "heap", "sites", "ifconfig", "faults", "uptime", "reboot", "shutdown")
 CONFIGS = ("separate", "monolith")
 PRIORITY = 12
 ARENA_BYTES = 64 << 20
@@ -37,8 +37,8 @@ IDLE_CPU_SHARE = 0.1
 class Console:
     """A system and the writing end of its standard input."""
 
-    def __init__(self, config, read_end=None, write_end=None):
-        self.folder = common.image(config)
+    def __init__(self, config, read_end=None, write_end=None, folder=None):
+        self.folder = folder or common.image(config)
         if read_end is None:
             read_end, write_end = os.pipe()
         self.write_end = write_end
@@ -309,6 +309,10 @@ def uptime_like_the_clock(console):
     check(0 < switches <= console.running.statistics()["switches"], line)
 
 
+def no_faults(console):
+    equal("faults", console.ask("faults"), ["nothing has gone wrong so far"])   # group_inject has some
+
+
 # ---- input of every kind
 
 def strange_words(console):
@@ -507,7 +511,7 @@ def cases():
         ("threads as in audit.json", threads_as_audited), ("gates: counts grow, and agree with SIGUSR1", gates_count),
         ("heap: sums agree with SIGUSR1 and with the arena", heap_adds_up),
         ("sites: what is in use, by size", sites_add_up), ("ifconfig as ip sees the other end", ifconfig_like_ip),
-        ("uptime", uptime_like_the_clock), ("unknown commands, arguments, blanks", strange_words),
+        ("uptime", uptime_like_the_clock), ("faults", no_faults), ("unknown commands, arguments, blanks", strange_words),
         ("lines too long", long_lines), ("a line in pieces", pieces), ("binary garbage", garbage), ("answers under load", under_load),
         ("waits without polling; the input ends once, the system goes on", end_of_input))
     for config in CONFIGS:

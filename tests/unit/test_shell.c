@@ -13,6 +13,7 @@
 #include "line.h"
 #include "net.h"
 #include "out.h"
+#include "recovery.h"
 #include "shell.h"
 #include "system.h"
 #include "thread.h"
@@ -59,6 +60,8 @@ static struct system_edge edges[100];
 static struct system_thread threads[THREAD_MAX];
 static struct system_object objects[64];
 static struct net_status net;
+static struct fault_row faults[40];
+static uint32_t fault_count;
 static uint32_t component_count_fake, object_count, stopped;
 
 static int rows(void *out, const void *all, size_t row_bytes, uint32_t count, uint32_t first, size_t max) {
@@ -87,6 +90,12 @@ int system_objects(uint32_t first, struct system_object *out, size_t max) {
     for (uint32_t i = 0; i < object_count && (size_t)count < max; i++)
         if (objects[i].granule >= first &&
             objects[i].granule / XHEAP_CHUNK_GRANULES == first / XHEAP_CHUNK_GRANULES) out[count++] = objects[i];
+    return count;
+}
+int faults_read(uint64_t first, struct fault_row *out, size_t max) {
+    int count = 0;
+    for (uint32_t i = 0; i < fault_count && (size_t)count < max; i++)
+        if (faults[i].number >= first) out[count++] = faults[i];
     return count;
 }
 int system_stop(uint32_t how) { return stopped = how + 1, -EINVAL; }
@@ -249,6 +258,18 @@ static void tables(void **state) {
     assert_string_equal(says("sites"),
                         "owner              bytes  objects     size allocated or received at\n"
                         "a_rather_long_n    512 B        1    512 B make make.c:1\n");
+    assert_string_equal(says("faults"), "nothing has gone wrong so far\n");
+    for (fault_count = 0; fault_count < 9; fault_count++)
+        faults[fault_count] = (struct fault_row){.number = 3 + fault_count, .domain = "fs", .component = "fs", .kind = "write",
+            .address = 0x240002000, .key = 5, .owner = "net", .object = "rx-buffer", .generation = 3, .thread = 2, .gate = "fs_read",
+            .caller = "kv", .at = "fs_cache_fill+0x4c domains/fs/cache.c:88", .from = "kv_save+0x20 domains/kv/kv.c:1",
+            .action = "unwound to kv with -EDOMAINDEAD; restart 1, ready after 84 us"};
+    const char *text = says("faults");
+    assert_memory_equal(text, "3. fs gen 3 (fs): write 0x240002000, key 5, net's rx-buffer\n"
+                              "   at fs_cache_fill+0x4c domains/fs/cache.c:88, thread 2, entered by fs_read from kv:kv_save+0x20 domains/kv/kv.c:1\n"
+                              "   unwound to kv with -EDOMAINDEAD; restart 1, ready after 84 us\n4. fs gen 3", 250);
+    assert_non_null(strstr(text, "\n11. fs gen 3"));
+    fault_count = 0;
     net = (struct net_status){.frames_in = 12, .bytes_in = 3456, .connections_max = 10, .listeners = 1};
     assert_non_null(strstr(says("ifconfig"), "there is no network device"));
     assert_non_null(strstr(says("ifconfig"), "in            12 frames           3456 bytes        0 dropped\n"));
@@ -300,7 +321,7 @@ static void scribble(void *out, size_t bytes) {
 static void hostile_rows(void **state) {
     (void)state;
     static const char *const commands[] = {"help", "domains", "threads", "gates", "heap", "sites", "ifconfig",
-        "uptime"};
+        "faults", "uptime"};
     for (unsigned turn = 0; turn < 300; turn++) {
         scribble(domains, sizeof(domains));
         scribble(components, sizeof(components));
@@ -309,6 +330,8 @@ static void hostile_rows(void **state) {
         scribble(&net, sizeof(net));
         scribble(objects, sizeof(objects));
         object_count = random_below(65);
+        scribble(faults, sizeof(faults));
+        fault_count = random_below(41);
         scribble(fake_owners, 4096);
         scribble(fake_classes, sizeof(fake_classes));
         scribble(&about, sizeof(about));
