@@ -235,7 +235,12 @@ static uint64_t heal(void) {
     for (uint32_t c = 0; c < component_count; c++) {
         uint32_t domain = component_table[c].domain;
         struct healing *of = &domains[domain];
-        if (is_due(of)) start_again(domain);
+        if (is_due(of)) {
+            start_again(domain);
+            c = UINT32_MAX; // from the beginning: its inits may have called somebody who then was ended
+            next_ns = DEADLINE_NEVER;
+            continue;
+        }
         if (of->state == SYSTEM_DOMAIN_DOWN) heap_reclaim(domain, of->generation, of->inside); // once: by its generation
         if (of->state == SYSTEM_DOMAIN_ENDED && of->due_ns < next_ns) next_ns = of->due_ns;
     }

@@ -60,7 +60,7 @@ static struct system_edge edges[100];
 static struct system_thread threads[THREAD_MAX];
 static struct system_object objects[64];
 static struct net_status net;
-static struct fault_row faults[40];
+static struct fault_row fault_rows[40];
 static uint32_t fault_count;
 static uint32_t component_count_fake, object_count, stopped;
 
@@ -95,7 +95,7 @@ int system_objects(uint32_t first, struct system_object *out, size_t max) {
 int faults_read(uint64_t first, struct fault_row *out, size_t max) {
     int count = 0;
     for (uint32_t i = 0; i < fault_count && (size_t)count < max; i++)
-        if (faults[i].number >= first) out[count++] = faults[i];
+        if (fault_rows[i].number >= first) out[count++] = fault_rows[i];
     return count;
 }
 int system_stop(uint32_t how) { return stopped = how + 1, -EINVAL; }
@@ -260,7 +260,7 @@ static void tables(void **state) {
                         "a_rather_long_n    512 B        1    512 B make make.c:1\n");
     assert_string_equal(says("faults"), "nothing has gone wrong so far\n");
     for (fault_count = 0; fault_count < 9; fault_count++)
-        faults[fault_count] = (struct fault_row){.number = 3 + fault_count, .domain = "fs", .component = "fs", .kind = "write",
+        fault_rows[fault_count] = (struct fault_row){.number = 3 + fault_count, .domain = "fs", .component = "fs", .kind = "write",
             .address = 0x240002000, .key = 5, .owner = "net", .object = "rx-buffer", .generation = 3, .thread = 2, .gate = "fs_read",
             .caller = "kv", .at = "fs_cache_fill+0x4c domains/fs/cache.c:88", .from = "kv_save+0x20 domains/kv/kv.c:1",
             .action = "unwound to kv with -EDOMAINDEAD; restart 1, ready after 84 us"};
@@ -330,7 +330,7 @@ static void hostile_rows(void **state) {
         scribble(&net, sizeof(net));
         scribble(objects, sizeof(objects));
         object_count = random_below(65);
-        scribble(faults, sizeof(faults));
+        scribble(fault_rows, sizeof(fault_rows));
         fault_count = random_below(41);
         scribble(fake_owners, 4096);
         scribble(fake_classes, sizeof(fake_classes));
