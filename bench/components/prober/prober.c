@@ -3,6 +3,7 @@
 
 // prober.c - see prober.h.
 #include <stdbool.h>
+#include "boot.h"
 #include "clock.h"
 #include "console.h"
 #include "entropy.h"
@@ -120,15 +121,33 @@ static bool probe_scheduler(void) {
     return true;
 }
 
+// crash=fs crash_ms=10: crashes that component so often, and does nothing else. The call that meets the fault is this one's
+// or anybody's.
+static int crash_for_ever(const char *name, int (*call)(void), uint64_t period_ns) {
+    int row = row_of(name);
+    for (uint64_t next_ns = time_now_ns() + period_ns; row >= 0; next_ns += period_ns) {
+        if (thread_sleep_until(next_ns) < 0 || fault_inject((uint32_t)row, INJECT_ILLEGAL, INJECT_CALL(1), 0) < 0)
+            break;
+        int result = call();
+        (void)result; // -EDOMAINDEAD, or somebody else's call was first
+    }
+    return 1;
+}
+
 static bool pause(void) { return thread_sleep_until(time_now_ns() + PAUSE_NS) == 0; }
 
 int prober_run(void) {
     static const struct { const char *name; int (*call)(void); } victims[] = {
-        {"fs", call_fs}, {"net", call_net}, {"tap", call_netdev}, {"time", call_time}, {"console", call_console},
+        {"fs", call_fs}, {"net", call_net}, {"tap", call_netdev}, {"wire", call_netdev}, {"time", call_time}, {"console", call_console},
         {"virtio_rng", call_entropy}, {"victim", victim_count}};
-    for (unsigned round = 0; round < ROUNDS; round++) {
+    char wanted[16];
+    if (boot_argument("crash", wanted, sizeof(wanted)))
         for (size_t i = 0; i < sizeof(victims) / sizeof(*victims); i++)
-            if (!pause() || !probe(victims[i].name, victims[i].call)) {
+            if (!strcmp(victims[i].name, wanted))
+                return crash_for_ever(wanted, victims[i].call, boot_number("crash_ms", 1000) * 1000000ull);
+    for (unsigned round = 0; !boot_argument("crash", wanted, sizeof(wanted)) && round < ROUNDS; round++) {
+        for (size_t i = 0; i < sizeof(victims) / sizeof(*victims); i++)
+            if (row_of(victims[i].name) >= 0 && (!pause() || !probe(victims[i].name, victims[i].call))) {
                 log_line("RECOVERY failed: %s, round %u", victims[i].name, round);
                 return 1;
             }
@@ -142,9 +161,9 @@ int prober_run(void) {
 }
 
 int prober_partner(void) {
-    int result;
-    do
+    char wanted[16];
+    int result = 0;
+    while (!boot_argument("crash", wanted, sizeof(wanted)) && result >= 0)
         result = thread_yield();
-    while (result >= 0);
     return result;
 }

@@ -8,6 +8,7 @@
 //   RECOVERY component=fs total=... detect=... unwind=... wait=... reclaim=... reset=... init=... calls=...
 // total: from the call that faults to the return of the first that is served, both included, by the TSC. The parts are
 // the monitor's own (recovery.h). calls: how many were made until one was served.
+// With the boot arguments crash=fs crash_ms=10 it only crashes that component, so often; crash=none: nothing.
 #ifndef PROBER_H
 #define PROBER_H
 
