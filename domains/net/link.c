@@ -210,12 +210,19 @@ static void receive_frame(void *object, const struct netdev_frame *descriptor) {
     flow_widen();
 }
 
+static uint32_t deaths; // calls in a row that met a dead driver
+
+bool link_is_dead(void) { return deaths > 0; }
+
 bool link_receive(void) {
     if (!has_link)
         return false;
     int count = netdev_receive(rx_descriptors, NETDEV_BATCH_MAX);
+    // The driver died; most likely it serves again by now. If not, whoever waits asks again soon (link_is_dead).
+    const bool is_first_death = count == -EDOMAINDEAD && deaths == 0;
+    deaths = count == -EDOMAINDEAD ? deaths + 1 : 0;
     if (count < 0)
-        return false; // no buffers, or the driver died and is being restarted: the next poll will tell
+        return is_first_death; // otherwise no buffers: the next poll will tell
     if (count > NETDEV_BATCH_MAX)
         count = NETDEV_BATCH_MAX;
 
@@ -251,7 +258,9 @@ bool link_receive(void) {
 static bool transmit_staged(void) {
     if (tx_count == 0)
         return true;
-    const int taken = netdev_transmit(staging, staged_bytes, tx_descriptors, tx_count);
+    int taken = netdev_transmit(staging, staged_bytes, tx_descriptors, tx_count);
+    if (taken == -EDOMAINDEAD) // most likely it serves again by now; what it had sent before comes twice, as on any network
+        taken = netdev_transmit(staging, staged_bytes, tx_descriptors, tx_count);
     if (taken < 0 || (uint32_t)taken >= tx_count) {
         // All gone: taken, or lost with a driver that died. TCP repairs the latter.
         link_counters.dropped_out += taken < 0 ? tx_count : 0;

@@ -57,6 +57,8 @@ struct rx_frame *rx_frame_of_head(struct pbuf *pbuf);
 int link_init(void);
 // Feeds at most one batch to lwIP. True when more frames may be waiting.
 bool link_receive(void);
+// The last call met a dead driver: nothing tells when it is back.
+bool link_is_dead(void);
 // Hands the gathered frames to the driver. True when all were taken.
 bool link_flush(void);
 // How long a segment lwIP may make for a peer that takes mss bytes: more where the device cuts it again, a multiple of

@@ -23,7 +23,7 @@
 #define NS_PER_MS 1000000ull
 #define POLL_ROUNDS_MAX 4         // batches of frames per poll, so that senders cannot keep an application waiting
 #define HOUSEKEEPING_MS 100
-#define RETRY_MS 1                // when the driver is full, or waiting itself fails
+#define RETRY_MS 1                // when the driver is full or dead, or waiting itself fails
 
 static uint64_t waiting; // bit = thread that waits in net_exchange()
 
@@ -68,7 +68,7 @@ static uint64_t earlier(uint64_t one_ns, uint64_t other_ns) { return one_ns < ot
 // When something has to be done even if no frame comes.
 static uint64_t next_timer_ns(uint64_t now_ns) {
     const uint64_t due_ns = timers_next_ns();
-    return link_flush() ? due_ns : earlier(due_ns, now_ns + RETRY_MS * NS_PER_MS);
+    return link_flush() && !link_is_dead() ? due_ns : earlier(due_ns, now_ns + RETRY_MS * NS_PER_MS);
 }
 
 // Polls until there is an event for self or the deadline is past.

@@ -7,8 +7,11 @@
 //                      `--RST (nobody listens yet)--> SYN again, in the next poll
 //
 // Invariant: a connection is in the ring of those that have something to send at most once.
+// It stands for another machine, so all its state outlives a restart of the driver (and is believed as it is: a driver
+// that dies in the middle of this file may leave it broken, which shows as silence or wrong replies).
 // Only the headers are copied before they are used; payload is compared in place, each byte read once.
 #include "peer.h"
+#include "persist.h"
 #include "string.h"
 
 #define ETHERNET_BYTES 14
@@ -44,29 +47,30 @@ struct connection {
     uint8_t state;
     bool is_first;              // its SET is still to come, or on its way
     bool is_queued;             // in the ring
+    bool is_lost;               // its requests may be: they are to be sent once more
 };
 
-static struct connection connections[PEER_CONNECTIONS_MAX];
-static uint16_t ring[PEER_CONNECTIONS_MAX];
-static uint32_t ring_first, ring_count;
-static struct peer_load load;
-static uint32_t opened;         // connections that were ever in the ring
-static uint64_t started;        // requests sent
-uint64_t peer_completed, peer_wrong;
+PERSISTENT static struct connection connections[PEER_CONNECTIONS_MAX];
+PERSISTENT static uint16_t ring[PEER_CONNECTIONS_MAX];
+PERSISTENT static uint32_t ring_first, ring_count;
+PERSISTENT static struct peer_load load;
+PERSISTENT static uint32_t opened;         // connections that were ever in the ring
+PERSISTENT static uint64_t started;        // requests sent
+PERSISTENT uint64_t peer_completed, peer_wrong;
 
 static const char set_request[] = SET_REQUEST, set_reply[] = SET_REPLY;
 _Static_assert(PEER_PIPELINE_MAX * (sizeof(SET_REQUEST) - 1) <= MSS_BYTES, "a batch is one segment");
-static char requests[PEER_PIPELINE_MAX * sizeof(SET_REQUEST)];
-static char replies[PEER_PIPELINE_MAX * sizeof(GET_REPLY)];
-static uint32_t request_bytes, reply_bytes; // of one
+PERSISTENT static char requests[PEER_PIPELINE_MAX * sizeof(SET_REQUEST)];
+PERSISTENT static char replies[PEER_PIPELINE_MAX * sizeof(GET_REPLY)];
+PERSISTENT static uint32_t request_bytes, reply_bytes; // of one
 
 // Ethernet, IP and TCP header of a segment of ours, without what differs from one to the next.
-static uint8_t headers[HEADERS_BYTES];
-static uint32_t header_sum;     // of the IP header's constant words
+PERSISTENT static uint8_t headers[HEADERS_BYTES];
+PERSISTENT static uint32_t header_sum;     // of the IP header's constant words
 static const uint8_t own_mac[6] = { 0x02, 0, 0, 0, 0, 0x01 };
-static uint8_t mac[6], address[4], own_address[4]; // of the system; our own, in the same network
-static bool is_announced, is_resolved; // the system told its address; it knows ours
-static bool arp_due;
+PERSISTENT static uint8_t mac[6], address[4], own_address[4]; // of the system; our own, in the same network
+PERSISTENT static bool is_announced, is_resolved; // the system told its address; it knows ours
+PERSISTENT static bool arp_due;
 
 // ---- fields in network order ----
 
@@ -108,6 +112,17 @@ void peer_configure(const struct peer_load *wanted) {
     }
     for (uint32_t i = 0; i < load.connections; i++)
         connections[i].is_first = true;
+}
+
+void peer_resume(void) {
+    for (uint32_t i = 0; i < opened; i++) {
+        struct connection *connection = &connections[i];
+        connection->is_lost = connection->state == OPEN && connection->requests > 0;
+        if (connection->state == OPENING)
+            connection->state = CLOSED;
+        if (connection->is_lost || connection->state == CLOSED)
+            enqueue(connection);
+    }
 }
 
 // ---- ARP ----
@@ -169,7 +184,7 @@ static void replies_input(struct connection *connection, const uint8_t *payload,
         return;
     peer_completed += connection->requests;
     connection->requests = connection->replied_bytes = 0;
-    connection->is_first = false;
+    connection->is_first = connection->is_lost = false;
     enqueue(connection); // the next batch, or at the end an acknowledgement
 }
 
@@ -257,11 +272,18 @@ uint32_t peer_output(uint8_t *frame) {
         return syn_output(frame, connection);
 
     uint64_t count = connection->is_first ? 1 : load.pipeline;
-    if (connection->requests > 0)
+    const uint32_t each_bytes = connection->is_first ? sizeof(set_request) - 1 : request_bytes;
+    if (connection->is_lost) {
+        count = connection->requests; // once more, as if for the first time
+        connection->sequence -= (uint32_t)count * each_bytes;
+        connection->requests = 0;
+        started -= count;
+        connection->is_lost = false;
+    } else if (connection->requests > 0)
         count = 0;
     else if (count > load.requests - started)
         count = load.requests - started;
-    const uint32_t bytes = (uint32_t)count * (connection->is_first ? sizeof(set_request) - 1 : request_bytes);
+    const uint32_t bytes = (uint32_t)count * each_bytes;
     headers_output(frame, connection, TCP_BYTES + bytes, count > 0 ? TCP_ACK | TCP_PSH : TCP_ACK);
     memcpy(frame + HEADERS_BYTES, connection->is_first ? set_request : requests, bytes);
     connection->sequence += bytes;

@@ -32,6 +32,8 @@ extern uint64_t peer_completed; // requests whose replies have come, right or wr
 extern uint64_t peer_wrong;     // replies, or segments, that were not as expected
 
 void peer_configure(const struct peer_load *load);
+// The driver died, and with it perhaps frames: requests without a reply are sent once more.
+void peer_resume(void);
 
 // bytes of frame, which others may be changing.
 void peer_input(const uint8_t *frame, size_t bytes);
