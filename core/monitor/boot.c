@@ -5,6 +5,11 @@
 #include "healing.h"
 #include "monitor.h"
 
+void boot_refused(const char *component, int error) {
+    say("PANIC monitor: %s_init returned %d; the system cannot start without it\n", component, error);
+    monitor_stop(71);
+}
+
 void monitor_boot(void) {
     public_writable()->threads[HEALER].state = THREAD_RUNNABLE;
     public_writable()->threads[HEALER].priority = HEALER_PRIORITY;

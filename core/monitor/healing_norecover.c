@@ -30,9 +30,7 @@ void recovery_boot(void) {
     for (; started < component_count; started++) {
         const struct component *component = &component_table[started];
         int error = component->init(BOOT_GENERATION, 0);
-        if (error >= 0) continue;
-        say("PANIC monitor: %s_init returned %d; the system cannot start without it\n", component->name, error);
-        monitor_stop(71);
+        if (error < 0) boot_refused(component->name, error);
     }
 }
 

@@ -171,6 +171,8 @@ static bool init(const struct component *component) {
     int result = component->init(generation, generation > BOOT_GENERATION);
     if (of->state != SYSTEM_DOMAIN_STARTING || of->generation != generation) return false;
     if (result >= 0) return true;
+    // The first time it is the configuration that is wrong, or the machine, and no restart mends that.
+    if (generation == BOOT_GENERATION && result != -EDOMAINDEAD) boot_refused(component->name, result);
     say("monitor: %s_init returned %d\n", component->name, result);
     struct fault failed = {.kind = FAULT_INIT, .domain = component->domain, .tsc = now_tsc()};
     domain_end(&failed, 0);

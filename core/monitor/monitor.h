@@ -52,6 +52,7 @@ void threads_wait_of(uint32_t thread, uint32_t *event, uint64_t *deadline_ns); /
 // boot.c
 #define BOOT_GENERATION 1
 void monitor_boot(void) __attribute__((noreturn));
+void boot_refused(const char *component, int error) __attribute__((noreturn)); // its init would not
 void monitor_probe(void);                       // boot_probe.c, boot_noprobe.c
 // statistics.c
 void statistics_report(void);
