@@ -29,7 +29,7 @@
 #define JOURNAL_FILE FILES_FOLDER JOURNAL_NAME
 #define JOURNAL_TEMPORARY FILES_FOLDER "temp.aof"
 #define JOURNAL_REWRITE_PERCENT 100     // Redis: auto-aof-rewrite-percentage
-#define JOURNAL_REWRITE_MIN (16 << 20)  // Redis has 64mb; a restart of fs looks at every 4 KiB of its files
+#define JOURNAL_REWRITE_MIN (8 << 20)   // Redis has 64mb; a restart of fs looks at every 4 KiB of its files
 #define JOURNAL_REFUSAL_MAX 120
 
 struct store;
