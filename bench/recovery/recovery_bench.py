@@ -150,7 +150,7 @@ def fill(running, keys):
 
 def reload_once(folder, keys):
     """Milliseconds from kv's fault until all keys are there again, as its own line says."""
-    with system.System(os.path.join(folder, "cloister.elf"), ["appendonly=yes"]) as running:
+    with system.System(os.path.join(folder, "cloister.elf"), [*APPEND, "crash=nobody"]) as running:
         running.wait_ready()
         running.wait_for(r"^kv: port")
         fill(running, keys)
