@@ -79,7 +79,7 @@ static bool waits_for(const struct chain *chain, uint32_t domain) {
 
 // The threads in it go to their callers as soon as nothing runs above them; those whom the monitor keeps waiting for it
 // wait no longer.
-// record: where the call came from by which the running thread had entered it.
+// record: where the call came from by which its thread had entered it.
 static void threads_leave(uint32_t domain, uint32_t executing, uint64_t *inside, uint64_t *others,
                           struct fault_record *record) {
     for (uint32_t t = 0; t < threads_count(); t++) {
@@ -89,7 +89,7 @@ static void threads_leave(uint32_t domain, uint32_t executing, uint64_t *inside,
         const struct chain *chain = chain_end(t, is_current ? executing : 0, domain);
         if (chain->is_broken) *others |= chain->domains;
         if (chain->domains >> domain & 1) *inside |= 1ull << t;
-        if (is_current) entered_by(chain, domain, record);
+        if (t == record->thread) entered_by(chain, domain, record);
         if (waits_for(chain, domain) || (chain->is_broken && !is_current)) threads_wake(t, -EDOMAINDEAD);
     }
 }

@@ -30,12 +30,12 @@ FRAMES = {"zero": 0, "a frame that points to itself": 1, "the monitor's stack": 
 FRAMES_GO_ON = 8
 
 
-def image(config, *more, name="inject"):
+def image(config, *more, name="inject", platform="host"):
     os.makedirs(common.TEST_OUT, exist_ok=True)
     path = os.path.join(common.TEST_OUT, f"{config}-{name}.config")
     with open(path, "w", encoding="utf-8") as out:
         out.write("\n".join([f'CONFIG_NAME="{config}-{name}"', *more, ""]))
-    return common.image(config, fragments=(FRAGMENT, path))
+    return common.image(config, fragments=(FRAGMENT, path), platform=platform)
 
 
 class Victim:
@@ -115,7 +115,6 @@ def kinds(folder):
     yield "stack-foreign", ("write", STACKS_BASE + STACK_AREA_BYTES + STACK_STRIDE - 72, 1, "monitor", "stack")
     yield "wild call 1 net", ("write", audit.symbol(folder, "canary_net"), rows["net"]["pkey"], "net", "data")
     yield "syscall", ("system-call", 0, 0, "fs", "instruction")
-    yield "loop", ("loop", 0, 0, "fs", "instruction")
     for what, how in FRAMES.items():
         yield f"frames call 1 {how}", ("illegal-instruction", 0, 0, "fs", "instruction")
 
@@ -158,6 +157,19 @@ def stops(folder, request, wanted):
     """Control: without recovery."""
     kind, address, key, owner, what = wanted
     equal("fault records", stopped(folder, f"fs {request}"), [record("fs", kind, address, key, owner, what)])
+
+
+def overdue(folder, request, stop_seconds):
+    """Test 48: kv says until when its calls must have returned; fs sleeps, calls the monitor again and again, or loops."""
+    with Victim(folder) as victim:
+        victim.inject(f"fs {request}")
+        started = time.monotonic()
+        equal("SAVE meanwhile", victim.ask("SAVE"), DEAD)
+        check(time.monotonic() - started < stop_seconds, f"after {time.monotonic() - started:.1f} s")
+        victim.healed("fs")
+        equal("SAVE afterwards", victim.ask("SAVE"), "OK")
+        victim.serves()
+        victim.end(record("fs", "deadline"))
 
 
 def stack_pointers(folder):
@@ -256,6 +268,17 @@ def components():
     yield "tap", asks, record("tap", "illegal-instruction", gate="netdev_transmit", caller="net")
     yield "kv", nothing, record("kv", "illegal-instruction", gate="kv_main", caller="monitor")
     yield "time", waits, record("time", "illegal-instruction", gate="time_discipline", caller="monitor", thread=4)
+
+
+def loops(folder):
+    """Test 47: nobody waits for time; the watchdog ends it, and clients are served meanwhile."""
+    with Victim(folder) as victim:
+        victim.inject("time loop")
+        time.sleep(1.3)   # it corrects the clock once a second
+        victim.serves()
+        victim.healed("time")
+        victim.serves()
+        victim.end(record("time", "loop", gate="time_discipline", caller="monitor", thread=4))
 
 
 def scheduler(folder):
@@ -439,6 +462,8 @@ def cases():
     folder = image("separate")
     for request, wanted in kinds(folder):
         yield ktap.Case(f"separate: fs {request}", lambda arguments=(folder, request, wanted): contained(*arguments), skip)
+    for request in ("never", "busy", "loop"):
+        yield ktap.Case(f"separate: fs {request}: its caller's deadline", lambda request=request: overdue(folder, request, 8), skip)
     yield ktap.Case("separate: fs with its stack pointer in the nucleus's own stack", lambda: stack_pointers(folder), skip)
     for inits, outcome in ((1, "restarted"), (3, "restarted"), (9, "down")):
         yield ktap.Case(f"separate: {inits} inits of fs fault: {outcome}", lambda arguments=(folder, inits, outcome): back_off(*arguments), skip)
@@ -447,6 +472,7 @@ def cases():
         yield ktap.Case(f"separate: fs faults, and its caller's frames are {what}", lambda how=how: ruined_caller(folder, how), skip)
     for name, provoke, wanted in components():
         yield ktap.Case(f"separate: {name} illegal", lambda arguments=(folder, name, provoke, wanted): component(*arguments), skip)
+    yield ktap.Case("separate: time loop", lambda: loops(folder), skip)
     yield ktap.Case("separate: sched illegal", lambda: scheduler(folder), skip)
     for request, domain in (("net illegal tick", "net"), ("kv illegal tick", "kv"), ("tap illegal after 100", "tap"), ("kv illegal after 100", "kv")):
         yield ktap.Case(f"separate: under load: {request}", lambda arguments=(folder, request, domain): under_load(*arguments), skip)

@@ -42,7 +42,8 @@ void anchors_save(uint32_t thread) {
 
 void anchors_set(uint32_t thread, uint32_t domain, uint64_t sp) { anchors[thread][domain].sp = sp; }
 
-static uint32_t running(void) { return public_area.cpu.thread; }
+// By the alias: ring 0 of pc cannot read what is the domains' (SMAP).
+static uint32_t running(void) { return ((const volatile struct public *)alias((uint64_t)&public_area))->cpu.thread; }
 
 uint64_t anchors_get(uint32_t thread, uint32_t domain) {
     return thread == running() ? *slot(domain, SLOT_SP) : anchors[thread][domain].sp;
