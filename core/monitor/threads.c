@@ -206,7 +206,7 @@ void thread_end(void) {
 }
 
 void threads_tick(bool force) {
-    recovery_tick();
+    if (!force) recovery_tick();       // a single step is no time
     uint64_t devices = awaited_devices();
     if (devices) deliver(nucleus_wait(0, devices));
     wake_due(time_now_ns());
