@@ -150,14 +150,19 @@ static void tokens_renew(uint32_t domain) {
     }
 }
 
+static bool devices_reset(uint32_t domain) {
+    bool is_whole = true;
+    for (uint32_t d = 0; d < device_count; d++)
+        if (device_table[d].domain == domain && nucleus_device_reset(d)) is_whole = false;
+    return is_whole;
+}
+
 // Everything that it had is as at boot. False when a device did not come back.
 static bool put_back(uint32_t domain, struct fault_record *record) {
     struct healing *of = &domains[domain];
-    bool is_whole = true;
     heap_reclaim(domain, of->generation, of->inside);
     record->tsc[FAULT_RECLAIMED] = now_tsc();
-    for (uint32_t d = 0; d < device_count; d++)
-        if (device_table[d].domain == domain && nucleus_device_reset(d)) is_whole = false;
+    bool is_whole = devices_reset(domain);
     if (nucleus_domain_restore(domain)) is_whole = false;
     tokens_renew(domain);
     record->tsc[FAULT_RESET] = now_tsc();
@@ -231,6 +236,14 @@ void recovery_boot(void) {
 
 static bool is_due(const struct healing *of) { return of->state == SYSTEM_DOMAIN_ENDED && of->due_ns <= time_now_ns(); }
 
+// It stays down: nothing writes for it any more, and nothing is kept for it.
+static void bury(uint32_t domain) {
+    struct healing *of = &domains[domain];
+    if (!devices_reset(domain)) say("monitor: a device of %s did not stop\n", domain_table[domain].name);
+    heap_reclaim(domain, of->generation, of->inside);
+    of->due_ns = DEADLINE_NEVER;
+}
+
 // Starts who is due; returns when to look again.
 static uint64_t heal(void) {
     uint64_t next_ns = DEADLINE_NEVER;
@@ -243,7 +256,7 @@ static uint64_t heal(void) {
             next_ns = DEADLINE_NEVER;
             continue;
         }
-        if (of->state == SYSTEM_DOMAIN_DOWN) heap_reclaim(domain, of->generation, of->inside); // once: by its generation
+        if (of->state == SYSTEM_DOMAIN_DOWN && of->due_ns != DEADLINE_NEVER) bury(domain);
         if (of->state == SYSTEM_DOMAIN_ENDED && of->due_ns < next_ns) next_ns = of->due_ns;
     }
     return next_ns;
