@@ -140,6 +140,19 @@ static bool walk(uint32_t thread, const uint32_t stopped[2], struct chain *chain
     }
 }
 
+// A thread that was interrupted inside a gate, with its caller's rights, has that call's frame, but not the call: what the
+// monitor does above the interrupt is not that call's. A frame above the stack pointer is an older call's.
+static void frame_drop(uint32_t domain) {
+    struct list *list = &lists[domain];
+    if (domain < DOMAIN_FIRST || domain >= domain_count || list->is_bad || !list->count) return;
+    uint64_t frame = list->frame[0].address, top = STACKS_BASE + (domain + 1) * (uint64_t)STACK_AREA_BYTES;
+    bool is_older = view.rsp < frame && view.rsp >= top - STACK_AREA_BYTES;
+    uint16_t e = edge_of(domain, list->frame[0].cookie);
+    if (is_older || e == NO_EDGE || view.rip < edge_table[e].start || view.rip >= edge_table[e].end) return;
+    list->count--;
+    memmove(&list->frame[0], &list->frame[1], list->count * sizeof list->frame[0]);
+}
+
 void chain_read(uint32_t thread, uint32_t executing, struct chain *chain) {
     *chain = (struct chain){0};
     tokens_domain = 0;
@@ -151,6 +164,7 @@ void chain_read(uint32_t thread, uint32_t executing, struct chain *chain) {
         if (lists[d].count || lists[d].is_bad) chain->domains |= 1ull << d;
     }
     bool is_interrupted = threads_is_interrupted(thread);
+    if (is_interrupted) frame_drop(view.domain);
     const uint32_t stopped[2] = {is_interrupted ? view.domain : executing, is_interrupted ? executing : 0};
     chain->is_broken = !walk(thread, stopped, chain);
     for (uint32_t d = DOMAIN_FIRST; d < domain_count; d++)
