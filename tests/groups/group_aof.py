@@ -11,8 +11,11 @@ import re
 import sys
 
 import common
+import forward
 import group_inject
 import ktap
+import network
+import pc
 import system
 from common import check, equal
 from group_snapshot import BIG_BYTES, ask, image, set_big
@@ -153,6 +156,20 @@ def returns():
         equal("exit status", running.stop(), 0)
 
 
+def on_pc():
+    """The same log where ring 0 is ours: fs dies in a write, then kv dies, and reads it."""
+    elf = os.path.join(group_inject.image("separate", platform="pc"), "cloister.elf")
+    with pc.Machine(elf, ALWAYS, link=forward.Forward(network.free_port()), memory_mib=256) as running:
+        running.wait_for(r"^kv: port .*ready$", 60)
+        ask(running, ("SET a 1", "OK"), ("DEBUG INJECT fs write call 1", "OK"), ("INCR a", "2"), ("DEBUG INJECT fs loop call 1", "OK"), ("INCR a", "3"))
+        running.redis("DEBUG", "INJECT", "kv", "illegal")
+        running.redis("PING")
+        running.wait_for(r"^kv: /appendonly\.aof loaded: 1 keys from 3 commands", 30)
+        running.wait_for(r"^kv: port .*ready$", 30, len(running.console()) - 1)
+        ask(running, ("GET a", "3"), ("CONFIG GET appendfsync", "appendfsync\nalways"))
+        check("faults_total:3" in running.redis("INFO", "faults"), running.report("INFO faults"))
+
+
 def cases():
     for config in common.BOTH:
         skip = common.skip_of(mpk=config != "monolith")
@@ -170,3 +187,4 @@ def cases():
                         lambda arguments=(component, kind, every_ms, resets): survives(*arguments), skip)
     yield ktap.Case("fs dies and stays down", without_fs, skip)
     yield ktap.Case("fs dies in many ways, and is back in a second", returns, skip)
+    yield ktap.Case("pc: fs and kv die", on_pc, pc.missing("kernel"))
