@@ -59,9 +59,14 @@ static void calls_end(const struct fault *fault) {
         if (ended >> d & 1) domain_end(&(struct fault){.kind = FAULT_COLLATERAL, .domain = d, .thread = thread, .tsc = fault->tsc}, innermost);
 }
 
-// A light gate does not compare what it popped: a return to a dead domain goes to address 0.
+// A light gate does not compare what it popped: a return to a dead domain meets the end of its stack.
 static bool is_return_of_light(const struct fault *fault) {
-    return fault->kind == FAULT_EXECUTE && fault->rip < PAGE_BYTES;
+    for (uint32_t e = 0; e < edge_count; e++) {
+        const struct edge *edge = &edge_table[e];
+        if (edge->kind == EDGE_LIGHT && edge->caller == fault->domain && fault->rip >= edge->unwind && fault->rip < edge->end)
+            return true;
+    }
+    return false;
 }
 
 void fault_handle(void) {

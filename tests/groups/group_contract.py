@@ -19,12 +19,8 @@ LEAST = {"mpk": 93, "none": 75}
 def folder(backend, fragment):
     if not fragment:
         return common.image(CONFIG)
-    os.makedirs(common.TEST_OUT, exist_ok=True)
     variant = os.path.basename(fragment).removesuffix(".config")
-    name = os.path.join(common.TEST_OUT, f"contract-{variant}.config")
-    with open(name, "w", encoding="utf-8") as out:
-        out.write(f'CONFIG_NAME="contract-{variant}"\n')
-    return common.image(CONFIG, fragments=(fragment, name))
+    return common.image(CONFIG, fragments=(fragment, common.fragment(f"contract-{variant}")))
 
 
 def run(backend, fragment=None, wanted_line=None):

@@ -25,11 +25,7 @@ STACKS_BASE, STACK_AREA_BYTES, STACK_STRIDE = 0x300000000, 0x1000000, 0x20000
 
 def image(config):
     """Beside the configuration itself: the folder's name must be another one, the objects are shared."""
-    os.makedirs(common.TEST_OUT, exist_ok=True)
-    name = os.path.join(common.TEST_OUT, f"{config}-probe.config")
-    with open(name, "w", encoding="utf-8") as out:
-        out.write(f'CONFIG_NAME="{config}-probe"\n')
-    return common.image(config, fragments=(FRAGMENT, name))
+    return common.image(config, fragments=(FRAGMENT, common.fragment(f"{config}-probe")))
 
 
 def targets(victim):

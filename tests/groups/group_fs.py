@@ -25,17 +25,8 @@ IDLE_KIB_MAX = 16384          # what the domains' memory may take before anybody
 DOMAIN_ROW = struct.Struct("<QII4QQ2Q2Q2Q")
 
 
-def variant(name, settings=""):
-    """A fragment with a name of its own, so that several images can stand side by side."""
-    os.makedirs(common.TEST_OUT, exist_ok=True)
-    path = os.path.join(common.TEST_OUT, f"{name}.config")
-    with open(path, "w", encoding="utf-8") as out:
-        out.write(f'CONFIG_NAME="{name}"\n{settings}')
-    return path
-
-
 def variant_without_keys():
-    return "tests/configs/none.config", variant("fs-none")
+    return "tests/configs/none.config", common.fragment("fs-none")
 
 
 def run(fragments=()):
@@ -87,13 +78,13 @@ def section(fragments, domain):
 
 def no_room_in_the_image():
     sizes = [os.path.getsize(os.path.join(common.image(CONFIG, fragments=fragments), "cloister.elf"))
-             for fragments in ((), (variant("fs-small", "CONFIG_FS_FILES_KIB=64\n"),))]
+             for fragments in ((), (common.fragment("fs-small", "CONFIG_FS_FILES_KIB=64\n"),))]
     check(abs(sizes[0] - sizes[1]) < 4096, f"the image has {sizes[0]} bytes with {FILES_KIB} KiB for files, {sizes[1]} with 64")
     return f"{sizes[0]} bytes"
 
 
 def idle_memory():
-    folder = common.image(CONFIG, fragments=(variant("fs-idle", "# CONFIG_FSUSER is not set\nCONFIG_TIME=y\n"),))
+    folder = common.image(CONFIG, fragments=(common.fragment("fs-idle", "# CONFIG_FSUSER is not set\nCONFIG_TIME=y\n"),))
     with common.system.System(os.path.join(folder, "cloister.elf"), network=False) as running:
         running.wait_ready()
         with open(f"/proc/{running.process.pid}/status", encoding="ascii") as text:
@@ -103,7 +94,7 @@ def idle_memory():
 
 
 def run_on_pc():
-    folder = common.image(CONFIG, fragments=(variant("fs-bare", "CONFIG_FS_FILES_KIB=4096\n"),), platform="pc")
+    folder = common.image(CONFIG, fragments=(common.fragment("fs-bare", "CONFIG_FS_FILES_KIB=4096\n"),), platform="pc")
     status, lines = pc_common.boot(folder, ["exit=thread"])
     check(any(re.match(r"FSUSER end checks=\d+ wrong=0", line) for line in lines), common.tail(lines))
     equal("exit status", status, 0)

@@ -31,11 +31,8 @@ FRAMES_GO_ON = 8
 
 
 def image(config, *more, name="inject", platform="host"):
-    os.makedirs(common.TEST_OUT, exist_ok=True)
-    path = os.path.join(common.TEST_OUT, f"{config}-{name}.config")
-    with open(path, "w", encoding="utf-8") as out:
-        out.write("\n".join([f'CONFIG_NAME="{config}-{name}"', *more, ""]))
-    return common.image(config, fragments=(FRAGMENT, path), platform=platform)
+    own = common.fragment(f"{config}-{name}", "".join(f"{line}\n" for line in more))
+    return common.image(config, fragments=(FRAGMENT, own), platform=platform)
 
 
 class Victim:

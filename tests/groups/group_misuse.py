@@ -97,22 +97,13 @@ def one(name, fragments=(), wanted_origin=None, platform="host"):
                     rf"reported by {reporter}$", text, re.M), common.tail(lines))
 
 
-def variant(name, text=""):
-    """A fragment that gives the image another name."""
-    os.makedirs(common.TEST_OUT, exist_ok=True)
-    fragment = os.path.join(common.TEST_OUT, f"{name}.config")
-    with open(fragment, "w", encoding="utf-8") as out:
-        out.write(f'CONFIG_NAME="{name}"\n{text}')
-    return fragment
-
-
 def without_origins():
-    one("free_twice", fragments=(variant("misuse-plain", "# CONFIG_XHEAP_ORIGINS is not set\n"),), wanted_origin="-")
+    one("free_twice", fragments=(common.fragment("misuse-plain", "# CONFIG_XHEAP_ORIGINS is not set\n"),), wanted_origin="-")
 
 
 def without_keys():
     """One domain, where nobody is apart: its own mistakes are told all the same."""
-    fragments = ("tests/configs/none.config", variant("misuse-none"))
+    fragments = ("tests/configs/none.config", common.fragment("misuse-none"))
     for name, misuse in (("free_twice", "freed"), ("free_interior", "interior"), ("free_child", "child")):
         lines = boot(list(ATTEMPTS).index(name), fragments=fragments)
         record = re.fullmatch(rf"HEAPREC domain=system gen=1 operation=free misuse={misuse} address=0x\w+ bytes=0 "
@@ -200,7 +191,7 @@ def reports():
 
 def serving():
     """kv serves Redis's clients while misuser writes over their requests and its replies. These may break; nothing else does."""
-    fragment = variant("misuse-serving", "CONFIG_HEAPPEER=y\nCONFIG_MISUSER=y\n")
+    fragment = common.fragment("misuse-serving", "CONFIG_HEAPPEER=y\nCONFIG_MISUSER=y\n")
     elf = os.path.join(common.image("separate", fragments=(fragment,)), "cloister.elf")
     with system.System(elf, ["try=106", f"after={OVERWRITE_AFTER_MS}", f"times={OVERWRITES}"]) as running:
         running.wait_for(r"^kv: .* ready$", TIMEOUT_SECONDS)

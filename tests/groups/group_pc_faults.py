@@ -6,7 +6,6 @@ The accesses are group_forbidden's, the kinds of fault those of lib/probe.c, wha
 tests/components/privileged.
 The control is the image on backend none, where the same write succeeds and nobody notices.
 """
-import os
 import re
 
 import audit
@@ -51,12 +50,8 @@ PRIVILEGED = [
 UMIP = [PRIVILEGED.index((name, PROTECTION)) for name in ("sgdt", "sidt", "sldt", "str", "smsw")]
 
 def probe_image(none=False):
-    os.makedirs(common.TEST_OUT, exist_ok=True)
-    name = "pingpong-probe" + ("-none" if none else "")
-    path = os.path.join(common.TEST_OUT, f"{name}.config")
-    with open(path, "w", encoding="utf-8") as out:
-        out.write(f'CONFIG_NAME="{name}"\n' + ("CONFIG_BACKEND_NONE=y\n" if none else ""))
-    return common.image(PINGPONG, fragments=(group_forbidden.FRAGMENT, path), platform="pc")
+    own = common.fragment("pingpong-probe" + ("-none" if none else ""), "CONFIG_BACKEND_NONE=y\n" if none else "")
+    return common.image(PINGPONG, fragments=(group_forbidden.FRAGMENT, own), platform="pc")
 
 
 def probe(where, culprit, address, kind):

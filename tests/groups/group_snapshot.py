@@ -18,11 +18,8 @@ BIG_BYTES = 400000 # a request may be a sixteenth of the heap; fs has room for f
 
 def image(config):
     """The configuration with dumper and small heaps."""
-    os.makedirs(common.TEST_OUT, exist_ok=True)
-    fragment = os.path.join(common.TEST_OUT, f"{config}-dumper.config")
-    with open(fragment, "w", encoding="utf-8") as out:
-        out.write(f'CONFIG_NAME="{config}-dumper"\n')
-    return os.path.join(common.image(config, fragments=("tests/configs/dumper.config", fragment)), "cloister.elf")
+    fragments = "tests/configs/dumper.config", common.fragment(f"{config}-dumper")
+    return os.path.join(common.image(config, fragments=fragments), "cloister.elf")
 
 
 def boot(config, dump=None):

@@ -19,11 +19,7 @@ CACHED_MAX = 3 * 64 # see group_connections.py
 
 
 def variant_without_keys():
-    os.makedirs(common.TEST_OUT, exist_ok=True)
-    name = os.path.join(common.TEST_OUT, "udp-none.config")
-    with open(name, "w", encoding="utf-8") as out:
-        out.write('CONFIG_NAME="udp-none"\n')
-    return "tests/configs/none.config", name
+    return "tests/configs/none.config", common.fragment("udp-none")
 
 
 def objects(running):

@@ -17,22 +17,14 @@ def folder(config, none=False):
     """The folder of a configuration built for pc; with none, on the backend without keys."""
     if not none:
         return common.image(config, platform="pc")
-    os.makedirs(common.TEST_OUT, exist_ok=True)
-    name = os.path.basename(config).removesuffix("_defconfig") + "-none"
-    fragment = os.path.join(common.TEST_OUT, f"{name}.config")
-    with open(fragment, "w", encoding="utf-8") as out:
-        out.write(f'CONFIG_NAME="{name}"\nCONFIG_BACKEND_NONE=y\n')
-    return common.image(config, fragments=(fragment,), platform="pc")
+    own = common.fragment(os.path.basename(config).removesuffix("_defconfig") + "-none", "CONFIG_BACKEND_NONE=y\n")
+    return common.image(config, fragments=(own,), platform="pc")
 
 
 def probe(config):
     """The folder of the same with the holes that controls need (CONFIG_TEST_PROBE)."""
-    os.makedirs(common.TEST_OUT, exist_ok=True)
-    name = os.path.basename(config).removesuffix("_defconfig") + "-probe"
-    fragment = os.path.join(common.TEST_OUT, f"{name}.config")
-    with open(fragment, "w", encoding="utf-8") as out:
-        out.write(f'CONFIG_NAME="{name}"\n')
-    return common.image(config, fragments=(PROBE, fragment), platform="pc")
+    own = common.fragment(os.path.basename(config).removesuffix("_defconfig") + "-probe")
+    return common.image(config, fragments=(PROBE, own), platform="pc")
 
 
 def machine(where, arguments=(), **options):

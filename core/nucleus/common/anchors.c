@@ -24,7 +24,9 @@ static uint64_t *slot(uint32_t domain, uint32_t offset) { return alias(domain_ta
 
 static void anchor_prepare(uint32_t thread, uint32_t d, uint64_t limit) {
     anchors[thread][d] = (struct anchor){stack_base(d, thread), limit};
-    *alias(stack_base(d, thread)) = random_word(); // sentinel, never a token: a forged return to an idle domain dies
+    uint64_t *base = alias(stack_base(d, thread));
+    base[0] = random_word(); // sentinel, never a token: a forged return to an idle domain dies
+    base[1] = stack_base(d, thread); // the anchor, for a light gate, which takes that as well before it faults
 }
 
 static uint64_t limit_of(uint32_t thread, uint32_t d) {
