@@ -8,6 +8,7 @@
 // (core/nucleus/pc/virtio_net.c). What a hostile caller could try: ranges beyond its object, changing descriptors while
 // they are read (they are copied once).
 #include "device.h"
+#include "invariant.h"
 #include "private_copy.h"
 #include "receive.h"
 #include "string.h"
@@ -112,5 +113,7 @@ int netdev_transmit(void *data, size_t bytes, const struct netdev_frame *frames,
         buffers[i] = (struct device_buffer){
             .address = (uintptr_t)start, .bytes = (uint32_t)sizeof(struct virtio_net_header) + frame[i].bytes };
     }
-    return device_submit(DEVICE_NET0, DEVICE_WRITE, buffers, count);
+    const int done = device_submit(DEVICE_NET0, DEVICE_WRITE, buffers, count);
+    invariant(done != -EIO);      // it has given up, and is reset when this domain starts again
+    return done;
 }

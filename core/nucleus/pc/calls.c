@@ -57,8 +57,11 @@ int nucleus_device_submit(uint32_t device, uint32_t operation, struct device_buf
     return operation <= DEVICE_WRITE ? console_submit(operation, list, count) : -EINVAL;
 }
 
-// The network device is not reset yet: its driver gets no second life.
-int nucleus_device_reset(uint32_t device) { return device == DEVICE_NET0 ? -EIO : device < DEVICE_COUNT ? 0 : -EINVAL; }
+int nucleus_device_reset(uint32_t device) {
+    if (device == DEVICE_NET0) return net_reset();
+    if (device == DEVICE_ENTROPY) return entropy_reset();
+    return device < DEVICE_COUNT ? 0 : -EINVAL; // the console holds nothing of its driver's
+}
 
 int nucleus_console_write(const char *text, size_t bytes) {
     const char *alias = alias_checked((uintptr_t)text, bytes);

@@ -107,12 +107,13 @@ bool console_is_ready(void);                             // a byte can be read
 int console_submit(uint32_t operation, struct device_buffer *buffers, size_t count);
 
 // ---- frozen_noprobe.c, frozen_probe.c ----
-extern const bool table_is_frozen;                       // false only for the control of its own test
+extern const bool table_is_frozen, device_is_reset;      // false only for the controls of their own tests
 
 // ---- virtio_net.c ----
 void net_start(void);                                    // after machine_find
 bool net_is_ready(void);                                 // it interrupted since this was last asked
 int net_submit(uint32_t operation, struct device_buffer *buffers, size_t count);
+int net_reset(void);                                     // its driver starts anew; -EIO: the device stays off
 
 // ---- virtio_entropy.c ----
 #define ENTROPY_WORDS 2                                  // what random_seed() takes
@@ -120,6 +121,7 @@ bool entropy_read(uint64_t words[ENTROPY_WORDS]);        // after machine_find; 
 void entropy_start(void);                                // after apic_start: the device for its driver
 bool entropy_is_ready(void);                             // it interrupted since this was last asked
 int entropy_submit(uint32_t operation);
+int entropy_reset(void);                                 // as net_reset()
 
 // ---- clock.c ----
 void clock_start(uint64_t entered_tsc);                  // which is its zero; and public_area.clock

@@ -18,8 +18,9 @@
 static struct virtio source;
 static uintptr_t frame;
 static volatile struct virtio_entropy *queue;
-static bool is_open, is_interrupted;
+static bool is_mapped, is_open, is_interrupted;
 
+// As at the start, in the same page.
 static bool queue_open(void) {
     if (frame == 0) frame = frame_take();
     queue = frame_memory(frame);
@@ -73,7 +74,17 @@ void entropy_start(void) {
     is_open = virtio_interrupt_open(&source, interrupted) && queue_open();
     if (!is_open) return;
     window_map(WINDOW_ADDRESS(DEVICE_ENTROPY, 0), frame, domain_table[domain].pkey, !table_is_frozen);
+    is_mapped = true;
     virtio_finish(&source);
+}
+
+int entropy_reset(void) {
+    if (!is_mapped) return 0;         // there is none, or nobody drives it
+    is_interrupted = false;
+    is_open = virtio_start(&source, TYPE_ENTROPY, 0) && queue_open();
+    if (is_open) virtio_finish(&source);
+    else virtio_stop(&source);
+    return is_open ? 0 : -EIO;
 }
 
 int entropy_submit(uint32_t operation) {

@@ -8,8 +8,10 @@
 // is never negotiated. So the driver runs the receive queue by itself, and ring 0 only kicks it when the device went to
 // sleep for want of buffers. Sent frames have lengths, which a frozen table cannot have: net_submit() copies each into
 // pages of ring 0 and writes the descriptors. Those never have VIRTIO_WRITE, so the device writes nothing there.
-// Invariant: descriptor i of the send queue names send page i, in every state; free ones form a list by their next
-// field.
+// A driver that died leaves buffers with the device. net_reset() has the device forget them, and only when it says
+// that it has (the true point at which its DMA is over) are the rings cleared and given to it again: the same frames, as
+// empty as at the start. Invariant: descriptor i of the send queue names send page i, in every state; free ones form a
+// list by their next field.
 #include "pc.h"
 #include "autoconf.h"
 #include "virtio_transport.h"
@@ -23,6 +25,8 @@
 
 static struct virtio net;
 static bool is_open, is_interrupted;
+static struct { uintptr_t table, available, used; } areas[VIRTIO_QUEUES]; // frames, taken once
+static struct device_window *info;
 
 static struct {
     struct virtio_descriptor *table;  // ring 0's own frames
@@ -44,47 +48,88 @@ bool net_is_ready(void) {
     return was;
 }
 
-static bool receive_open(uint32_t key) {
+// The frames of the driver's window, and the table that says where the device may write.
+static void receive_prepare(uint32_t key) {
     uintptr_t frames[WINDOW_BUFFERS];
     for (uint32_t page = 0; page < WINDOW_BUFFERS; page++) {
         frames[page] = frame_take();
         bool is_writable = page == WINDOW_AVAILABLE || (page == WINDOW_TABLE && !table_is_frozen);
         window_map(WINDOW_ADDRESS(DEVICE_NET0, page), frames[page], key, is_writable);
     }
-    struct device_window *info = frame_memory(frames[WINDOW_INFO]);
-    info->features = net.features;
-    for (uint32_t i = 0; i < sizeof(info->mac); i++) info->mac[i] = virtio_config(&net, i);
+    info = frame_memory(frames[WINDOW_INFO]);
+    areas[QUEUE_RECEIVE].table = frames[WINDOW_TABLE];
+    areas[QUEUE_RECEIVE].available = frames[WINDOW_AVAILABLE];
+    areas[QUEUE_RECEIVE].used = frames[WINDOW_USED];
     struct virtio_descriptor *table = frame_memory(frames[WINDOW_TABLE]);
     for (uint32_t i = 0; i < VIRTIO_QUEUE_ENTRIES; i++) {
         uintptr_t frame = frame_take();
         window_map(WINDOW_ADDRESS(DEVICE_NET0, WINDOW_BUFFERS + i), frame, key, false);
         table[i] = (struct virtio_descriptor){ .address = frame, .bytes = PAGE_BYTES, .flags = VIRTIO_WRITE };
     }
-    return virtio_queue_open(&net, QUEUE_RECEIVE, VIRTIO_QUEUE_ENTRIES, frames[WINDOW_TABLE], frames[WINDOW_AVAILABLE],
-                             frames[WINDOW_USED]);
 }
 
-static bool sending_open(void) {
-    uintptr_t table = frame_take(), available = frame_take(), used = frame_take();
-    sending.table = frame_memory(table);
-    sending.available = frame_memory(available);
-    sending.used = frame_memory(used);
+static void sending_prepare(void) {
+    areas[QUEUE_SEND].table = frame_take();
+    areas[QUEUE_SEND].available = frame_take();
+    areas[QUEUE_SEND].used = frame_take();
+    sending.table = frame_memory(areas[QUEUE_SEND].table);
+    sending.available = frame_memory(areas[QUEUE_SEND].available);
+    sending.used = frame_memory(areas[QUEUE_SEND].used);
     for (uint32_t i = 0; i < VIRTIO_QUEUE_ENTRIES; i++) {
-        uintptr_t frame = frame_take();
-        sending.pages[i] = frame_memory(frame);
-        sending.table[i] = (struct virtio_descriptor){ .address = frame, .next = (uint16_t)(i + 1) };
+        sending.table[i].address = frame_take();
+        sending.pages[i] = frame_memory(sending.table[i].address);
+    }
+}
+
+static void sending_clear(void) {
+    for (uint32_t i = 0; i < VIRTIO_QUEUE_ENTRIES; i++) {
+        sending.table[i].next = (uint16_t)(i + 1);
+        sending.parts[i] = 0;
     }
     sending.free = VIRTIO_QUEUE_ENTRIES;
+    sending.first_free = sending.reaped = 0;
     sending.available->flags = VIRTIO_NO_INTERRUPT;
     sending.available->used_event = UINT16_MAX / 2;
-    return virtio_queue_open(&net, QUEUE_SEND, VIRTIO_QUEUE_ENTRIES, table, available, used);
+}
+
+static void page_clear(uintptr_t frame) {
+    void *page = frame_memory(frame);
+    size_t words = PAGE_BYTES / 8;
+    __asm__ volatile("rep stosq" : "+D"(page), "+c"(words) : "a"(0ull) : "memory");
+}
+
+// The device is reset, and not at work yet. The tables say what they said: nobody else could write them.
+static bool queues_open(void) {
+    info->features = net.features;
+    for (uint32_t i = 0; i < sizeof(info->mac); i++) info->mac[i] = virtio_config(&net, i);
+    for (uint32_t queue = 0; queue < VIRTIO_QUEUES; queue++) {
+        page_clear(areas[queue].available);
+        page_clear(areas[queue].used);
+    }
+    sending_clear();
+    for (uint32_t queue = 0; queue < VIRTIO_QUEUES; queue++)
+        if (!virtio_queue_open(&net, queue, VIRTIO_QUEUE_ENTRIES, areas[queue].table, areas[queue].available,
+                               areas[queue].used))
+            return false;
+    virtio_finish(&net);
+    return true;
 }
 
 void net_start(void) {
     uint32_t domain = device_table[DEVICE_NET0].domain;
     if (domain == 0 || !virtio_start(&net, TYPE_NET, FEATURES_WANTED)) return;
-    is_open = virtio_interrupt_open(&net, interrupted) && receive_open(domain_table[domain].pkey) && sending_open();
-    if (is_open) virtio_finish(&net);
+    if (!virtio_interrupt_open(&net, interrupted)) return;
+    receive_prepare(domain_table[domain].pkey);
+    sending_prepare();
+    is_open = queues_open();
+}
+
+int net_reset(void) {
+    if (info == NULL || !device_is_reset) return 0; // there is none
+    is_interrupted = false;
+    is_open = virtio_start(&net, TYPE_NET, FEATURES_WANTED) && queues_open();
+    if (!is_open) virtio_stop(&net);
+    return is_open ? 0 : -EIO;
 }
 
 // ---- sending
@@ -159,6 +204,7 @@ int net_submit(uint32_t operation, struct device_buffer *buffers, size_t count) 
         buffers[done].result = (int32_t)bytes;
     }
     interrupt_when_done(done < count);
+    if (done == 0 && error == 0 && virtio_has_failed(&net)) return -EIO; // its queue is full, and stays so
     if (sending.available->index != before && wants_kick(before)) virtio_kick(&net, QUEUE_SEND);
     return error != 0 && done == 0 ? error : (int)done;
 }

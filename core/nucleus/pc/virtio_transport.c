@@ -12,6 +12,7 @@
 #define STATUS_DRIVER 2
 #define STATUS_DRIVER_OK 4
 #define STATUS_FEATURES_OK 8
+#define STATUS_NEEDS_RESET 64
 #define STATUS_FAILED 128
 #define SPINS_MAX 1000000
 #define REASONS_MAX 8             // a device that always has one is none
@@ -77,7 +78,7 @@ static const struct machine_device *find(uint32_t type) {
 }
 
 bool virtio_start(struct virtio *virtio, uint32_t type, uint64_t wanted) {
-    *virtio = (struct virtio){ .place = find(type) };
+    virtio->place = find(type);
     if (virtio->place == NULL) return false;
     virtio->registers = mmio_map(virtio->place->common.address);
     if (is_pci(virtio)) pci_enable(virtio->place->pci);
@@ -92,7 +93,8 @@ bool virtio_start(struct virtio *virtio, uint32_t type, uint64_t wanted) {
 }
 
 // MMIO lines are taken as edges: the handler's acknowledgement lowers a level line, so that its next rise is one, and
-// what comes in between the driver finds in its ring, at which it looks after the event.
+// what comes in between the driver finds in its ring, at which it looks after the event. A reset changes neither the
+// line nor the MSI-X table.
 bool virtio_interrupt_open(struct virtio *virtio, void (*handler)(void)) {
     if (!is_pci(virtio)) return line_open(virtio->place->line, false, false, handler) == 0;
     uint64_t address;
@@ -151,7 +153,11 @@ void virtio_finish(struct virtio *virtio) {
     status_write(virtio, STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK | STATUS_DRIVER_OK);
 }
 
-void virtio_stop(struct virtio *virtio) { (void)reset(virtio); }
+void virtio_stop(struct virtio *virtio) {
+    if (!reset(virtio) && is_pci(virtio)) pci_silence(virtio->place->pci);
+}
+
+bool virtio_has_failed(struct virtio *virtio) { return (status_read(virtio) & STATUS_NEEDS_RESET) != 0; }
 
 void virtio_kick(struct virtio *virtio, uint32_t queue) {
     if (is_pci(virtio)) *(volatile uint16_t *)virtio->notify[queue] = (uint16_t)queue;

@@ -24,7 +24,8 @@ struct virtio {
 };
 
 // The first modern device of this type, reset, and with those of the wanted features that it offers (always VERSION_1,
-// never INDIRECT_DESC). False: there is none, or it refuses.
+// never INDIRECT_DESC). The reset is over when the device says so: until then it may write what it was told of. One
+// that runs can be started again; its interrupt stays open. False: there is none, it refuses, or does not answer.
 bool virtio_start(struct virtio *virtio, uint32_t type, uint64_t wanted);
 // handler runs in ring 0 when the device has used buffers. False: no vector; the device must be polled.
 bool virtio_interrupt_open(struct virtio *virtio, void (*handler)(void));
@@ -34,7 +35,8 @@ uint8_t virtio_config(struct virtio *virtio, uint32_t offset);
 bool virtio_queue_open(struct virtio *virtio, uint32_t queue, uint32_t entries, uintptr_t table, uintptr_t available,
                        uintptr_t used);
 void virtio_finish(struct virtio *virtio);      // the device goes to work
-void virtio_stop(struct virtio *virtio);        // it writes nothing any more
+void virtio_stop(struct virtio *virtio);        // it writes nothing any more; PCI: also when it does not answer
+bool virtio_has_failed(struct virtio *virtio);  // it met what it could not make sense of, and works no more
 void virtio_kick(struct virtio *virtio, uint32_t queue);
 
 #endif

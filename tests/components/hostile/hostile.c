@@ -30,6 +30,7 @@
 
 static const uint8_t __attribute__((aligned(PAGE_BYTES))) canary[PAGE_BYTES] = { [0 ... PAGE_BYTES - 1] = PATTERN };
 static uint8_t *heap_canary;
+static uint32_t generation_now;
 static struct device_buffer *buffer;
 static uint8_t *frame;
 
@@ -45,8 +46,8 @@ static volatile uint8_t *window_buffer(uint32_t id) {
 }
 
 int hostile_init(uint32_t generation, int persist_valid) {
-    (void)generation;
     (void)persist_valid;
+    generation_now = generation;
     heap_canary = xheap_alloc(PAGE_BYTES);
     buffer = xheap_alloc(sizeof(*buffer));
     frame = xheap_alloc(FRAME_OFFSET + FRAME_BYTES);
@@ -87,15 +88,18 @@ static bool is_all(const volatile uint8_t *bytes, uint8_t value) {
     return true;
 }
 
+static void wait_for_used(uint16_t before) {
+    const uint64_t deadline_ns = time_now_ns() + ANSWER_NS;
+    while (used->index == before && time_now_ns() < deadline_ns)
+        (void)!thread_sleep_until(time_now_ns() + ANSWER_NS / 100);
+}
+
 // Lets the device write what it was told to, and looks. given: the one buffer that it may write, or none.
 static int look(uint32_t given) {
     (void)!submit(DEVICE_NOTIFY, (uintptr_t)buffer, 1);
     for (int i = 0; i < 4; i++)
         ask_gateway();
-    const uint64_t deadline_ns = time_now_ns() + ANSWER_NS;
-    const uint16_t before = 0;
-    while (used->index == before && time_now_ns() < deadline_ns)
-        (void)!thread_sleep_until(time_now_ns() + ANSWER_NS / 100);
+    wait_for_used(0);
     bool is_intact = is_all(canary, PATTERN) && is_all(heap_canary, PATTERN);
     for (uint32_t id = 0; id < VIRTIO_QUEUE_ENTRIES; id++)
         is_intact = is_intact && (id == given || is_all(window_buffer(id), 0));
@@ -142,6 +146,59 @@ static int poke(uintptr_t address) {
     *(volatile uint16_t *)address = 0; // faults here
     log_line("hostile: ESCAPE");
     return 1;
+}
+
+// ---- a driver that dies with buffers in the device's hands ----
+
+static uint64_t sum_of_buffers(void) {
+    const volatile uint64_t *words = (const volatile uint64_t *)window_buffer(0);
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < VIRTIO_QUEUE_ENTRIES * PAGE_BYTES / sizeof(*words); i++)
+        sum = (sum << 7 | sum >> 57) ^ words[i];
+    return sum;
+}
+
+static int is_working(void) {
+    available->ring[0] = ONLY_BUFFER;
+    __atomic_store_n(&available->index, 1, __ATOMIC_RELEASE);
+    (void)!submit(DEVICE_NOTIFY, (uintptr_t)buffer, 1);
+    ask_gateway();
+    wait_for_used(0);
+    const bool is_right = used->index == 1 && used->ring[0].id == ONLY_BUFFER;
+    log_line("hostile: after the restart the device %s", is_right ? "works" : "does not work");
+    return !is_right;
+}
+
+// The first generation leaves all buffers with the device, answers on their way, and dies. The next one gives it none
+// at first: what the device writes all the same, it writes for the dead. Then the device has to work.
+static int die_with_buffers(void) {
+    if (generation_now == 1) {
+        for (uint32_t i = 0; i < VIRTIO_QUEUE_ENTRIES; i++)
+            available->ring[i] = (uint16_t)i;
+        __atomic_store_n(&available->index, VIRTIO_QUEUE_ENTRIES, __ATOMIC_RELEASE);
+        (void)!submit(DEVICE_NOTIFY, (uintptr_t)buffer, 1);
+        for (int i = 0; i < 4; i++)
+            ask_gateway();
+        __builtin_trap();
+    }
+    const bool is_empty = used->index == 0 && available->index == 0 && available->ring[1] == 0;
+    const uint64_t sum = sum_of_buffers();
+    for (int i = 0; i < 4; i++)
+        ask_gateway();
+    wait_for_used(used->index);
+    const bool is_quiet = is_empty && used->index == 0 && sum_of_buffers() == sum;
+    log_line("hostile: after the restart the rings are %s, and the device %s", is_empty ? "empty" : "not empty",
+             is_quiet ? "is quiet" : "writes for the dead: ESCAPE");
+    return is_quiet ? is_working() : 1;
+}
+
+// The first generation makes the device give up; the next one finds it well.
+static int die_with_nonsense(void) {
+    if (generation_now == 1) {
+        (void)!name_index(300, 1);
+        __builtin_trap();
+    }
+    return is_working();
 }
 
 // ---- the source of entropy ----
@@ -192,6 +249,8 @@ int hostile_main(void) {
     case 15: return poke((uintptr_t)source + PAGE_BYTES); // behind its window
     case 16: return source_ask(100000);
     case 17: return source_submit_foreign();
+    case 18: return die_with_buffers();
+    case 19: return die_with_nonsense();
     }
     return 1;
 }

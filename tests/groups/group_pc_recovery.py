@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# SPDX-FileCopyrightText: The Cloister authors
+"""group_pc_recovery.py - recovery on platform pc, under TCG: each component of `separate` is broken while clients are
+served; a driver dies with buffers in its device's hands (test 51, with a control that leaves the device alone); and
+nothing is ended without cause, however slow the emulator is.
+"""
+import os
+import re
+import time
+
+import common
+import forward
+import ktap
+import load
+import network
+import pc
+import pc_common
+import system
+from common import check, equal
+
+FRAGMENT = os.path.join("tests", "configs", "inject.config")
+HOSTILE = "tests/configs/hostile_defconfig"
+BOOT_SECONDS = 60
+HEAL_SECONDS = 20
+KINDS = ("write", "loop", "stack", "zero")
+COMPONENTS = ("fs", "virtio_net", "net", "time", "sched", "shell", "console", "virtio_rng", "kv")
+
+
+def fragment(name, *lines):
+    os.makedirs(common.TEST_OUT, exist_ok=True)
+    path = os.path.join(common.TEST_OUT, f"{name}.config")
+    with open(path, "w", encoding="utf-8") as out:
+        out.write("\n".join([f'CONFIG_NAME="{name}"', *lines, ""]))
+    return path
+
+
+# ---- a driver that dies; the numbers are those of tests/components/hostile/hostile.c
+
+def hostile(attempt, kind, is_control):
+    name = "hostile-recovery" + ("-probe" if is_control else "")
+    fragments = [*([pc_common.PROBE] if is_control else []), fragment(name, "CONFIG_RECOVERY=y")]
+    folder = common.image(HOSTILE, fragments=fragments, platform="pc")
+    with pc_common.machine(folder, ["exit=thread", f"try={attempt}"], machine=kind, options=forward.entropy(kind),
+                           link=forward.Forward(network.free_port())) as running:
+        return running.wait_exit(BOOT_SECONDS), running.console()
+
+
+def dies(attempt, kind, wanted, is_control=False):
+    status, lines = hostile(attempt, kind, is_control)
+    for text in wanted:
+        pc_common.has_line(lines, text)
+    equal("exit status", status, int(is_control))
+
+
+# ---- each component, in each way, while clients are served
+
+class Served:
+    """`separate`, with commands for its shell."""
+
+    def __init__(self, **further):
+        folder = common.image("separate", fragments=(FRAGMENT, fragment("separate-inject")), platform="pc")
+        read_end, self.write_end = os.pipe()
+        _, link, self.clients = forward.for_load(system.driver()[0])
+        self.running = pc_common.machine(folder, link=link(), stdin=read_end, options=forward.entropy("q35"), **further)
+        try:
+            self.running.start()
+            self.running.wait_for(r"^kv: .*ready$", BOOT_SECONDS)
+        except system.Failure:
+            self.running.kill()
+            raise
+        finally:
+            os.close(read_end)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.running.kill()
+        os.close(self.write_end)
+
+    def type(self, line):
+        os.write(self.write_end, f"{line}\n".encode())
+
+    def lines(self, pattern, start=0):
+        return [line for line in self.running.console()[start:] if re.search(pattern, line)]
+
+
+def poke(served, component, round_number):
+    """Something that has component called. A client whose connection went down with net or kv tries again."""
+    running = served.running
+    if component in ("console", "shell"):
+        served.type("uptime")
+    if component == "sched":
+        load.redis_benchmark(running, "get", 1, min(8, served.clients or 8), 500)
+    words = ("SAVE",) if component == "fs" else ("GET", "key")
+    if component == "virtio_rng" and round_number == 0:
+        words = ("DEBUG", "INJECT", "net", "illegal")   # its start draws secrets
+    return running.redis(*words)
+
+
+def heals(served, component, kind):
+    running, start = served.running, len(served.running.console())
+    equal("SET", running.redis("SET", "key", f"{component} {kind}"), "OK")
+    if component == "kv":
+        equal("SAVE", running.redis("SAVE"), "OK")   # what it loses otherwise
+    answer = running.redis("DEBUG", "INJECT", component, kind)
+    # Those two may die before they have answered.
+    check(answer == "OK" or component in ("net", "kv"), f"DEBUG INJECT: {answer}")
+    end, found, round_number = time.monotonic() + HEAL_SECONDS, [], 0
+    while not found:
+        check(time.monotonic() < end, running.report(f"{component} {kind}: did not come back within {HEAL_SECONDS} s"))
+        poke(served, component, round_number)
+        round_number += 1
+        found = served.lines(f"^HEALREC .*domain={component} .*outcome=restarted", start)
+    for _ in range(20):
+        answer = running.redis("GET", "key")
+        if answer == f"{component} {kind}":
+            return int(re.search(r"ready_ns=(\d+)", found[0])[1])
+        time.sleep(0.1)
+    raise system.Failure(running.report(f"{component} {kind}: GET then gives {answer!r}"))
+
+
+def all_heal(kind):
+    with Served() as served:
+        times = [heals(served, component, kind) for component in COMPONENTS]
+        ended = [re.search(r"domain=(\w+)", line)[1] for line in served.lines("^FAULTREC")]
+        equal("who was ended", sorted(ended), sorted([*COMPONENTS, "net"]))   # net: see poke()
+        equal("exit status", served.running.stop(), 0)
+    return f"{len(times)} components"
+
+
+# ---- nothing is ended without cause
+
+def without_cause():
+    """Boot, load of the demo, and idleness: no fault record at all."""
+    with Served() as served:
+        for test in ("get", "set"):
+            for pipeline, clients in ((1, 1), (1, 30), (16, 30)):
+                most = min(clients, served.clients or clients)
+                load.redis_benchmark(served.running, test, pipeline, most, 3000 * pipeline)
+        time.sleep(1)
+        equal("records", served.lines("^(FAULT|HEAL)"), [])
+        equal("exit status", served.running.stop(), 0)
+
+
+def cases():
+    skip = pc.missing()
+    quiet, works = "rings are empty, and the device is quiet", "after the restart the device works"
+    for kind in ("q35", "microvm"):
+        yield ktap.Case(f"{kind}: a driver dies with buffers in the device's hands: reset before reuse",
+                        lambda kind=kind: dies(18, kind, [quiet, works]), skip)
+        yield ktap.Case(f"{kind}: control: without the reset the device writes for the dead",
+                        lambda kind=kind: dies(18, kind, ["writes for the dead: ESCAPE"], True), skip)
+        yield ktap.Case(f"{kind}: a device that gave up works again for the next driver",
+                        lambda kind=kind: dies(19, kind, ["Guest says index 300", works]), skip)
+    for kind in KINDS:
+        yield ktap.Case(f"separate: {kind} in each component", lambda kind=kind: all_heal(kind), skip)
+    yield ktap.Case("separate: under load and idle nothing is ended", without_cause, skip)
