@@ -80,7 +80,7 @@ void entropy_start(void) {
 
 int entropy_reset(void) {
     if (!is_mapped) return 0;         // there is none, or nobody drives it
-    is_interrupted = false;
+    is_interrupted = true;            // who waits for it looks again
     is_open = virtio_start(&source, TYPE_ENTROPY, 0) && queue_open();
     if (is_open) virtio_finish(&source);
     else virtio_stop(&source);

@@ -9,9 +9,9 @@
 // sleep for want of buffers. Sent frames have lengths, which a frozen table cannot have: net_submit() copies each into
 // pages of ring 0 and writes the descriptors. Those never have VIRTIO_WRITE, so the device writes nothing there.
 // A driver that died leaves buffers with the device. net_reset() has the device forget them, and only when it says
-// that it has (the true point at which its DMA is over) are the rings cleared and given to it again: the same frames, as
-// empty as at the start. Invariant: descriptor i of the send queue names send page i, in every state; free ones form a
-// list by their next field.
+// that it has (the true point at which its DMA is over) are the rings cleared and given to it again: the same frames,
+// as empty as at the start. Invariant: descriptor i of the send queue names send page i, in every state; free ones form
+// a list by their next field.
 #include "pc.h"
 #include "autoconf.h"
 #include "virtio_transport.h"
@@ -126,7 +126,7 @@ void net_start(void) {
 
 int net_reset(void) {
     if (info == NULL || !device_is_reset) return 0; // there is none
-    is_interrupted = false;
+    is_interrupted = true;                          // who waits for it looks again: he may have been told of nothing
     is_open = virtio_start(&net, TYPE_NET, FEATURES_WANTED) && queues_open();
     if (!is_open) virtio_stop(&net);
     return is_open ? 0 : -EIO;
