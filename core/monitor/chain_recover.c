@@ -66,10 +66,15 @@ static uint16_t edge_of(uint32_t caller, uint64_t cookie) {
     return NO_EDGE;
 }
 
+// Frames of callers that are dead themselves are gone: at such an address, only a new generation can have one.
 static const struct ended_call *ended_at(uint32_t thread, uint64_t frame) {
     for (uint32_t i = 0; i < ended[thread].count; i++)
-        if (ended[thread].call[i].step.frame == frame) return &ended[thread].call[i];
+        if (ended[thread].call[i].step.frame == frame && !ended[thread].call[i].is_adjacent) return &ended[thread].call[i];
     return NULL;
+}
+
+static bool is_next_adjacent(uint32_t thread, const struct ended_call *call) {
+    return call + 1 < &ended[thread].call[ended[thread].count] && call[1].is_adjacent;
 }
 
 static bool step_add(struct chain *chain, struct step step) {
@@ -113,6 +118,8 @@ static bool walk(uint32_t thread, const uint32_t stopped[2], struct chain *chain
         const struct ended_call *dead = ended_at(thread, frame->address);
         if (dead) {
             if (!step_add(chain, dead->step)) return false;
+            for (; is_next_adjacent(thread, dead); dead++) // whom it called is dead as well
+                if (!step_add(chain, dead[1].step)) return false;
             current = dead->step.domain;
             if (dead->called == NO_EDGE) {               // stopped inside; what the monitor called above it remains
                 level++;
