@@ -32,7 +32,8 @@ static struct ended {
     uint32_t count;
     struct ended_call { struct step step; uint16_t called; bool is_adjacent; } call[CHAIN_MAX];
 } ended[THREAD_MAX];
-// called: the edge by which the dead activation had called on; NO_EDGE: it had not. is_adjacent: its caller is dead, too.
+// called: the edge by which the dead activation had called on; NO_EDGE: it had not. is_adjacent: its caller is dead,
+// too.
 
 static void list_read(struct list *list, uint32_t thread, uint32_t d) {
     uint64_t top = STACKS_BASE + d * (uint64_t)STACK_AREA_BYTES + (thread + 1) * (uint64_t)STACK_STRIDE;
@@ -68,13 +69,20 @@ static uint16_t edge_of(uint32_t caller, uint64_t cookie) {
 
 // Frames of callers that are dead themselves are gone: at such an address, only a new generation can have one.
 static const struct ended_call *ended_at(uint32_t thread, uint64_t frame) {
-    for (uint32_t i = 0; i < ended[thread].count; i++)
-        if (ended[thread].call[i].step.frame == frame && !ended[thread].call[i].is_adjacent) return &ended[thread].call[i];
+    for (uint32_t i = 0; i < ended[thread].count; i++) {
+        const struct ended_call *call = &ended[thread].call[i];
+        if (call->step.frame == frame && !call->is_adjacent) return call;
+    }
     return NULL;
 }
 
 static bool is_next_adjacent(uint32_t thread, const struct ended_call *call) {
     return call + 1 < &ended[thread].call[ended[thread].count] && call[1].is_adjacent;
+}
+
+// The monitor came in by an upcall, above what current was doing.
+static struct step upcall_step(uint32_t current) {
+    return (struct step){.domain = DOMAIN_MONITOR, .caller = (uint8_t)current, .edge = NO_EDGE};
 }
 
 static bool step_add(struct chain *chain, struct step step) {
@@ -108,8 +116,7 @@ static bool walk(uint32_t thread, const uint32_t stopped[2], struct chain *chain
             if (level < 2 && stopped[level] && !cut_behind(chain, stopped[level])) return false;
             // The monitor at work above it? Whom it called from there comes next.
             if (current == DOMAIN_MONITOR || monitor->used == monitor->count) return true;
-            if (!step_add(chain, (struct step){.domain = DOMAIN_MONITOR, .caller = (uint8_t)current, .edge = NO_EDGE}))
-                return false;
+            if (!step_add(chain, upcall_step(current))) return false;
             current = DOMAIN_MONITOR;
             level++;
             continue;
@@ -124,8 +131,7 @@ static bool walk(uint32_t thread, const uint32_t stopped[2], struct chain *chain
             if (dead->called == NO_EDGE) {               // stopped inside; what the monitor called above it remains
                 level++;
                 if (monitor->used == monitor->count) return true;
-                if (!step_add(chain, (struct step){.domain = DOMAIN_MONITOR, .caller = (uint8_t)current, .edge = NO_EDGE}))
-                    return false;
+                if (!step_add(chain, upcall_step(current))) return false;
                 current = DOMAIN_MONITOR;
                 continue;
             }
@@ -141,14 +147,15 @@ static bool walk(uint32_t thread, const uint32_t stopped[2], struct chain *chain
             continue;
         }
         if (edge_table[edge].callee == DOMAIN_NUCLEUS) return true;
-        struct step step = {.domain = edge_table[edge].callee, .caller = (uint8_t)current, .edge = edge, .frame = frame->address};
+        struct step step = {
+            .domain = edge_table[edge].callee, .caller = (uint8_t)current, .edge = edge, .frame = frame->address};
         if (!step_add(chain, step)) return false;
         current = step.domain;
     }
 }
 
-// A thread that was interrupted inside a gate, with its caller's rights, has that call's frame, but not the call: what the
-// monitor does above the interrupt is not that call's. A frame above the stack pointer is an older call's.
+// A thread that was interrupted inside a gate, with its caller's rights, has that call's frame, but not the call: what
+// the monitor does above the interrupt is not that call's. A frame above the stack pointer is an older call's.
 static void frame_drop(uint32_t domain) {
     struct list *list = &lists[domain];
     if (domain < DOMAIN_FIRST || domain >= domain_count || list->is_bad || !list->count) return;
@@ -187,7 +194,8 @@ static void thread_end_all(uint32_t thread) {
     if (edge == NO_EDGE || edge_table[edge].callee == DOMAIN_NUCLEUS) return;
     ended[thread].count = 1;
     ended[thread].call[0] = (struct ended_call){
-        .step = {.domain = edge_table[edge].callee, .caller = DOMAIN_MONITOR, .is_dead = true, .edge = edge, .frame = frame},
+        .step = {.domain = edge_table[edge].callee, .caller = DOMAIN_MONITOR, .is_dead = true, .edge = edge,
+                 .frame = frame},
         .called = NO_EDGE};
 }
 

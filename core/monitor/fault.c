@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// fault.c - fault records: what the nucleus said, named; a block for people, two lines for machines; the last ones kept.
+// fault.c - fault records: what the nucleus said, named; a block for people, two lines for machines; the last ones
+// kept.
 //
 //   faults_add, faults_say      for whoever handles the fault (fault_recover.c, fault_norecover.c)
 //   faults_read                 for everybody (core/include/recovery.h)
@@ -65,7 +66,8 @@ static struct fault_place place_of(uint64_t address) {
         const struct domain *owner = &domain_table[device_table[device].domain];
         return (struct fault_place){owner->name, "device window", owner->pkey};
     }
-    if (is_in(address, PUBLIC_BASE, sizeof(struct public))) return (struct fault_place){"monitor", "public", PKEY_PUBLIC};
+    if (is_in(address, PUBLIC_BASE, sizeof(struct public)))
+        return (struct fault_place){"monitor", "public", PKEY_PUBLIC};
     if (is_in(address, OWNER_TABLE_BASE, ARENA_BYTES / XHEAP_GRANULE_BYTES * 8 + PAGE_BYTES))
         return (struct fault_place){"monitor", "owner-table", PKEY_PUBLIC};
     return (struct fault_place){"nobody", address < PAGE_BYTES ? "null page" : "unmapped", 0};
@@ -134,7 +136,9 @@ static void format_action(char *out, size_t room, const struct fault_record *rec
     char after[64] = "";
     if (record->restart > 1) format(after, sizeof after, " (%u in a row)", record->restart);
     switch (record->outcome) {
-    case FAULT_STOPS: format(out, room, "the system stops (CONFIG_RECOVERY is off, or there is nobody to unwind to)"); break;
+    case FAULT_STOPS:
+        format(out, room, "the system stops (CONFIG_RECOVERY is off, or there is nobody to unwind to)");
+        break;
     case FAULT_WAITS:
         format(out, room, "unwound to %s with -EDOMAINDEAD; restart %u%s in %u ms", unwound_to,
                record->restart, after, record->wait_ms);
@@ -147,7 +151,9 @@ static void format_action(char *out, size_t room, const struct fault_record *rec
         format(out, room, "unwound to %s with -EDOMAINDEAD; it stays down after %u faults in a row", unwound_to,
                record->restart);
         break;
-    case FAULT_CALL_ENDED: format(out, room, "the call is ended; nobody is blamed, since the live rights can be the victim's"); break;
+    case FAULT_CALL_ENDED:
+        format(out, room, "the call is ended; nobody is blamed, since the live rights can be the victim's");
+        break;
     }
 }
 
@@ -159,7 +165,8 @@ static void row_of(struct fault_row *row, const struct fault_record *record) {
         .number = record->number, .at_ns = record->at_ns, .address = record->address, .generation = record->generation,
         .restart = record->restart, .thread = record->thread, .key = record->place.key, .outcome = record->outcome,
     };
-    uint64_t *const parts[] = {&row->detect_ns, &row->unwind_ns, &row->wait_ns, &row->reclaim_ns, &row->reset_ns, &row->init_ns};
+    uint64_t *const parts[] = {&row->detect_ns,  &row->unwind_ns, &row->wait_ns,
+                               &row->reclaim_ns, &row->reset_ns,  &row->init_ns};
     uint64_t before = record->at_tsc;
     for (uint32_t i = 0; i < FAULT_READY + 1u && tsc[i]; before = tsc[i++]) *parts[i] = ns_of(tsc[i] - before);
     if (tsc[FAULT_READY]) row->ready_ns = ns_of(tsc[FAULT_READY] - record->at_tsc);
@@ -181,10 +188,11 @@ static struct fault_row said;
 static void say_outcome(const struct fault_record *record) {
     if (record->outcome == FAULT_STOPS) return;
     say("HEALREC number=%llu domain=%s component=%s kind=%s outcome=%s restart=%u ready_ns=%llu detect_ns=%llu "
-        "unwind_ns=%llu wait_ns=%llu reclaim_ns=%llu reset_ns=%llu init_ns=%llu\n", (unsigned long long)said.number, said.domain,
-        said.component, said.kind, outcomes[record->outcome], said.restart, (unsigned long long)said.ready_ns,
-        (unsigned long long)said.detect_ns, (unsigned long long)said.unwind_ns, (unsigned long long)said.wait_ns, (unsigned long long)said.reclaim_ns,
-        (unsigned long long)said.reset_ns, (unsigned long long)said.init_ns);
+        "unwind_ns=%llu wait_ns=%llu reclaim_ns=%llu reset_ns=%llu init_ns=%llu\n",
+        (unsigned long long)said.number, said.domain, said.component, said.kind, outcomes[record->outcome], said.restart,
+        (unsigned long long)said.ready_ns, (unsigned long long)said.detect_ns, (unsigned long long)said.unwind_ns,
+        (unsigned long long)said.wait_ns, (unsigned long long)said.reclaim_ns, (unsigned long long)said.reset_ns,
+        (unsigned long long)said.init_ns);
 }
 
 // The second time only what has become of it.
@@ -228,7 +236,8 @@ uint64_t faults_count(void) { return records_made; }
 int faults_read(uint64_t first, struct fault_row *out, size_t max) {
     if (!max || max > FAULTS_KEPT) return -EINVAL;
     static struct fault_row row;
-    uint64_t oldest = records_made > FAULTS_KEPT ? records_made - FAULTS_KEPT + 1 : 1, number = first > oldest ? first : oldest;
+    uint64_t oldest = records_made > FAULTS_KEPT ? records_made - FAULTS_KEPT + 1 : 1;
+    uint64_t number = first > oldest ? first : oldest;
     int rows = 0;
     for (; number <= records_made && (size_t)rows < max; number++) {
         row_of(&row, &records[number % FAULTS_KEPT]);

@@ -55,16 +55,18 @@ static void calls_end(const struct fault *fault) {
     if (is_third) seen[root] = 0;
     if (is_third || count == 1) ended |= 1ull << root;
     else if (!chain.is_broken) ended &= ~(1ull << root);
-    for (uint32_t d = DOMAIN_FIRST; d < domain_count; d++)
-        if (ended >> d & 1) domain_end(&(struct fault){.kind = FAULT_COLLATERAL, .domain = d, .thread = thread, .tsc = fault->tsc}, innermost);
+    for (uint32_t d = DOMAIN_FIRST; d < domain_count; d++) {
+        struct fault also = {.kind = FAULT_COLLATERAL, .domain = d, .thread = thread, .tsc = fault->tsc};
+        if (ended >> d & 1) domain_end(&also, innermost);
+    }
 }
 
 // A light gate does not compare what it popped: a return to a dead domain meets the end of its stack.
 static bool is_return_of_light(const struct fault *fault) {
     for (uint32_t e = 0; e < edge_count; e++) {
         const struct edge *edge = &edge_table[e];
-        if (edge->kind == EDGE_LIGHT && edge->caller == fault->domain && fault->rip >= edge->unwind && fault->rip < edge->end)
-            return true;
+        bool is_within = fault->rip >= edge->unwind && fault->rip < edge->end;
+        if (edge->kind == EDGE_LIGHT && edge->caller == fault->domain && is_within) return true;
     }
     return false;
 }

@@ -16,8 +16,12 @@ void recovery_blocks(uint32_t thread) { (void)thread; }
 uint64_t recovery_deadline_ns(void) { return DEADLINE_NEVER; }
 void recovery_due(uint64_t now_ns) { (void)now_ns; }
 bool recovery_scheduler_is_up(void) { return true; }
-bool recovery_answer_is_right(int answer, uint64_t runnable) { return answer >= 0 && answer < 64 && (runnable >> answer & 1); }
-bool recovery_thread_again(uint32_t domain, uint32_t generation, int status) { return (void)domain, (void)generation, (void)status, false; }
+bool recovery_answer_is_right(int answer, uint64_t runnable) {
+    return answer >= 0 && answer < THREAD_MAX && (runnable >> answer & 1);
+}
+bool recovery_thread_again(uint32_t domain, uint32_t generation, int status) {
+    return (void)domain, (void)generation, (void)status, false;
+}
 int call_deadline(uint64_t deadline_ns) { return (void)deadline_ns, 0; }
 
 void recovery_go_on(void) {

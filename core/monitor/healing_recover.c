@@ -29,24 +29,34 @@ static struct healing {
     uint64_t due_ns;                     // ENDED: when to start it
     uint64_t started_ns, calls;          // when it was RUNNING last, and the calls into it by then
     uint64_t inside;                     // ENDED: bit = thread that was inside
-    struct fault_record *record;         // of what ended it
+    struct fault_record *record;         // of what ended it,
+    uint64_t number;                     // if it has this number still: only the last FAULTS_KEPT are kept
 } domains[DOMAIN_MAX];
 
-uint32_t domain_generation(uint32_t domain) { return domain == DOMAIN_MONITOR ? BOOT_GENERATION : domains[domain].generation; }
-uint32_t domain_state(uint32_t domain) { return domain < DOMAIN_FIRST ? SYSTEM_DOMAIN_RUNNING : domains[domain].state; }
+uint32_t domain_generation(uint32_t domain) {
+    return domain == DOMAIN_MONITOR ? BOOT_GENERATION : domains[domain].generation;
+}
+uint32_t domain_state(uint32_t domain) {
+    return domain < DOMAIN_FIRST ? SYSTEM_DOMAIN_RUNNING : domains[domain].state;
+}
 uint32_t domain_restarts(uint32_t domain) { return domains[domain].restarts; }
 
 const char recovery_thread_name[] = "healer";
 
 static uint64_t now_tsc(void) { return __builtin_ia32_rdtsc(); }
 
+static struct fault_record *record_of(const struct healing *of) {
+    static struct fault_record forgotten;
+    return of->record->number == of->number ? of->record : &forgotten;
+}
+
 // Calls into domain so far: counted by its callers.
 static uint64_t calls_into(uint32_t domain) {
     uint64_t calls = 0, count;
     for (uint32_t e = 0; e < edge_count; e++) {
         const struct edge *edge = &edge_table[e];
-        if (edge->callee == domain && !nucleus_slots_read(edge->caller, SLOT_CALLS + 16u * edge->caller_token, &count, 1))
-            calls += count;
+        uint32_t offset = SLOT_CALLS + 16u * edge->caller_token;
+        if (edge->callee == domain && !nucleus_slots_read(edge->caller, offset, &count, 1)) calls += count;
     }
     return calls;
 }
@@ -68,18 +78,20 @@ static void entered_by(const struct chain *chain, uint32_t domain, struct fault_
     }
 }
 
-// Does the monitor keep the thread waiting for domain? Above that call there may be the scheduler's, if it died as well.
+// Does the monitor keep the thread waiting for domain? Above that call there may be the scheduler's, if it died as
+// well.
 static bool waits_for(const struct chain *chain, uint32_t domain) {
     uint32_t last = chain->count;
-    while (last && (chain->step[last - 1].edge == NO_EDGE || (chain->step[last - 1].is_dead && chain->step[last - 1].caller == DOMAIN_MONITOR)))
-        last--;
-    const struct step *step = &chain->step[last - 1];
-    return last && step->domain == DOMAIN_MONITOR && step->caller == domain;
+    for (; last; last--) {
+        const struct step *step = &chain->step[last - 1];
+        bool is_above = step->edge == NO_EDGE || (step->is_dead && step->caller == DOMAIN_MONITOR);
+        if (!is_above) return step->domain == DOMAIN_MONITOR && step->caller == domain;
+    }
+    return false;
 }
 
 // The threads in it go to their callers as soon as nothing runs above them; those whom the monitor keeps waiting for it
-// wait no longer.
-// record: where the call came from by which its thread had entered it.
+// wait no longer. Into record: where the call came from by which its thread had entered it.
 static void threads_leave(uint32_t domain, uint32_t executing, uint64_t *inside, uint64_t *others,
                           struct fault_record *record) {
     for (uint32_t t = 0; t < threads_count(); t++) {
@@ -99,14 +111,17 @@ struct fault_record *domain_end(const struct fault *fault, uint32_t executing) {
     struct healing *of = &domains[domain];
     struct fault_record *record = faults_add(fault, of->generation);
     record->tsc[FAULT_DETECTED] = now_tsc();
-    if (of->state == SYSTEM_DOMAIN_ENDED || of->state == SYSTEM_DOMAIN_DOWN) return record; // it was ended, and nobody ran in it since
-    uint64_t others = 0, served = has_served(of, domain);
+    // It was ended, and nobody ran in it since.
+    if (of->state == SYSTEM_DOMAIN_ENDED || of->state == SYSTEM_DOMAIN_DOWN) return record;
+    uint64_t others = 0;
+    bool served = has_served(of, domain);
     of->inside = 0;
     threads_leave(domain, executing, &of->inside, &others, record);
     int error = nucleus_domain_freeze(domain);
     (void)error;                          // it is a domain
     of->failures = served ? 1 : of->failures + 1;
     of->record = record;
+    of->number = record->number;
     record->restart = of->failures;
     bool is_down = of->failures > BACK_OFF_STEPS;
     uint32_t wait_ms = is_down ? 0 : back_off_ms[of->failures - 1];
@@ -190,7 +205,7 @@ static bool init_all(uint32_t domain) {
     return true;
 }
 
-static void is_running(uint32_t domain) {
+static void set_running(uint32_t domain) {
     domains[domain].state = SYSTEM_DOMAIN_RUNNING;
     domains[domain].started_ns = time_now_ns();
     domains[domain].calls = calls_into(domain);
@@ -206,7 +221,7 @@ static void gates_leave(uint32_t domain) {
 
 static void start_again(uint32_t domain) {
     struct healing *of = &domains[domain];
-    struct fault_record *record = of->record;
+    struct fault_record *record = record_of(of);
     of->state = SYSTEM_DOMAIN_STARTING;
     record->tsc[FAULT_BEGUN] = now_tsc();
     if (!put_back(domain, record)) say("monitor: a device of %s did not come back\n", domain_table[domain].name);
@@ -216,7 +231,8 @@ static void start_again(uint32_t domain) {
     gates_leave(domain);
     int error = nucleus_domain_thaw(domain, THREAD_MAX); // the true point at which it serves again
     (void)error;                                         // it is a domain
-    is_running(domain);
+    set_running(domain);
+    record = record_of(of);                              // the inits took their time
     record->tsc[FAULT_READY] = now_tsc();
     record->outcome = FAULT_RESTARTED;
     threads_restart_wake();
@@ -229,8 +245,9 @@ void recovery_boot(void) {
         const struct component *component = &component_table[c];
         uint32_t left = 0;
         if (domains[component->domain].state != SYSTEM_DOMAIN_STARTING || !init(component)) continue;
-        for (uint32_t later = c + 1; later < component_count; later++) left += component_table[later].domain == component->domain;
-        if (!left) is_running(component->domain);
+        for (uint32_t later = c + 1; later < component_count; later++)
+            left += component_table[later].domain == component->domain;
+        if (!left) set_running(component->domain);
     }
 }
 

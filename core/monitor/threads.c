@@ -175,7 +175,7 @@ void threads_restart_wake(void) {
 bool threads_is_interrupted(uint32_t thread) { return interrupted >> thread & 1; }
 void threads_interrupted(uint32_t thread, bool is) { interrupted = (interrupted & ~(1ull << thread)) | (uint64_t)is << thread; }
 
-// ----
+// ---- for the lists
 
 uint32_t threads_count(void) { return thread_limit; }
 

@@ -108,8 +108,10 @@ void recovery_tick(void) {
 
 static uint32_t scheduler_domain(void) {
     static uint32_t found;
-    for (uint32_t e = 0; e < edge_count && !found; e++)
-        if (edge_table[e].caller == DOMAIN_MONITOR && !strcmp(edge_table[e].function, "sched_pick")) found = edge_table[e].callee;
+    for (uint32_t e = 0; e < edge_count && !found; e++) {
+        const struct edge *edge = &edge_table[e];
+        if (edge->caller == DOMAIN_MONITOR && !strcmp(edge->function, "sched_pick")) found = edge->callee;
+    }
     return found;
 }
 
@@ -117,9 +119,9 @@ bool recovery_scheduler_is_up(void) { return domain_state(scheduler_domain()) ==
 
 static bool passes_over(int answer, uint64_t runnable) {
     bool is_too_often = false;
+    uint8_t priority = public_area.threads[answer].priority;
     for (uint32_t t = 0; t < threads_count(); t++) {
-        const volatile struct public_thread *thread = &public_area.threads[t];
-        bool is_passed = (runnable >> t & 1) && (int)t != answer && thread->priority >= public_area.threads[answer].priority;
+        bool is_passed = (runnable >> t & 1) && (int)t != answer && public_area.threads[t].priority >= priority;
         passed_over[t] = is_passed ? passed_over[t] + 1 : 0;
         is_too_often |= passed_over[t] > PASSED_OVER_MAX;
     }
