@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # SPDX-FileCopyrightText: The Cloister authors
-"""group_model.py - what is proved of the exchange heap (docs/heap-proofs.md): SPIN searches tests/model/ownership.pml, Frama-C proves
-the free lists and the lookup in the owner table.
+"""group_model.py - what is proved of the exchange heap (docs/heap-proofs.md) and searched of recovery (docs/recovery-proofs.md).
+
+SPIN searches the models in tests/model, Frama-C proves the free lists and the lookup in the owner table.
 
 Each scenario is searched completely. What the lookup's proof assumes of masks, z3 decides. Controls: each seeded bug must be found,
 each broken function must leave a goal unproved.
@@ -15,14 +16,13 @@ import common
 import ktap
 from common import ROOT, check, equal
 
-MODEL = os.path.join(ROOT, "tests", "model", "ownership.pml")
 OUT = os.path.join(common.TEST_OUT, "model")
 PARALLEL = 2
 SEARCH_SECONDS = 300  # a hang's limit
 ALLOC, FREE, DRAIN, LEND, GIVE, GIVES, ATTACH, DETACH, HANDLE = (1 << bit for bit in range(9))  # as in the model
 
 # name: objects, deaths, what threads 0, 1 (domain A) and 2 (domain B) do, more
-SCENARIOS = {
+OWNERSHIP = {
     "two threads of a domain, gifts to and fro": (1, 0, ALLOC + FREE + DRAIN + LEND + GIVE, ALLOC + FREE + DRAIN + LEND + GIVE,
                                                   ALLOC + FREE + GIVE + GIVES),
     "deaths and gifts": (1, 1, ALLOC + GIVE, ALLOC + FREE + DRAIN + LEND, ALLOC + FREE + GIVE + GIVES),
@@ -35,7 +35,7 @@ SCENARIOS = {
     "a hostile domain, deaths": (1, 1, ALLOC + LEND + GIVE, FREE, 0, "HOSTILE"),
 }
 # seeded bug: the scenario that finds it
-BUGS = {
+OWNERSHIP_BUGS = {
     "BUG_FREE_WITHOUT_MARK": "two threads of a domain, gifts to and fro",
     "BUG_DRAIN_CLEARS": "two threads of a domain, gifts to and fro",
     "BUG_GIVE_LOOKS_ONLY": "two threads of a domain, gifts to and fro",
@@ -55,6 +55,61 @@ BUGS = {
     "BUG_DRAIN_UNCHECKED": "a hostile domain",
     "BUG_GATE_UNCHECKED": "a hostile domain",
 }
+M_X, X_B, B_Y, X_Y, B_M, B_X, Y_B, X_GIVES, X_TAKES, M_B, Y_X = (1 << edge for edge in range(11))  # as in the model
+# name: threads, ends of domains, calls of each thread, which calls there are, more
+UNWINDING = {
+    "calls back, and two ends": (1, 2, 5, M_X + X_B + B_Y + X_Y + B_M + B_X + Y_B + M_B + Y_X),
+    "two threads, two ends": (2, 2, 3, M_X + X_B + B_Y),
+    "three threads": (3, 1, 2, M_X + X_B),
+    "objects, two threads": (2, 1, 3, M_X + X_GIVES + X_TAKES, "OBJECT"),
+    "objects, three ends": (1, 3, 4, M_X + X_B + B_Y + X_GIVES + X_TAKES, "OBJECT"),
+}
+UNWINDING_BUGS = {
+    "BUG_ONE_DEATH": "calls back, and two ends",
+    "BUG_FRAME_OF_DEAD": "calls back, and two ends",
+    "BUG_CALLER_ALIVE": "calls back, and two ends",
+    "BUG_GATES_GO_ON": "calls back, and two ends",
+    "BUG_ANCHOR_STAYS": "calls back, and two ends",
+    "BUG_REDRAWS_IN_GATE": "calls back, and two ends",
+    "BUG_REDRAWS_ENDED": "calls back, and two ends",
+    "BUG_GATES_NOT_LEFT": "calls back, and two ends",
+    "BUG_RECLAIM_LEAVES_LISTS": "objects, two threads",
+    "BUG_RECLAIM_FORGETS_ALL": "objects, three ends",
+    "BUG_CUT_FORGETS": "objects, three ends",
+    "BUG_NOT_GIVEN_BACK": "objects, three ends",
+    "BUG_LIST_AFTER_DEATH": "objects, three ends",
+    "CAN_CALL_WHILE_DRAINING": "calls back, and two ends",
+    "CAN_PASS_TWO_DEAD": "calls back, and two ends",
+}
+# name: priority of the last thread (the others have 2), more
+HANDOVER = {
+    "equal priorities": (2,),
+    "a lower priority": (1,),
+    "the fallback alone, equal priorities": (2, "FALLBACK_ALONE", "LIVENESS"),
+    "the fallback alone, a lower priority": (1, "FALLBACK_ALONE", "LIVENESS"),
+}
+HANDOVER_BUGS = {
+    "BUG_ANSWER_UNCHECKED": "a lower priority",
+    "BUG_BUSY_STAYS": "a lower priority",
+    "BUG_ENTERED_WHILE_ASKING": "a lower priority",
+    "BUG_IDLE_WHILE_DOWN": "a lower priority",
+    "BUG_ASKER_FORGOTTEN": "a lower priority",
+    "BUG_HEALER_SLEEPS": "a lower priority",
+    "BUG_WAITS_BLINDLY": "a lower priority",
+    "BUG_NO_BUDGET": "a lower priority",
+    "BUG_IDLE_ASKS_NO_DEVICE": "a lower priority",
+    "BUG_TICK_KEEPS_ORDER": "the fallback alone, equal priorities",
+    "BUG_FALLBACK_BY_INDEX": "the fallback alone, equal priorities",
+    "BUG_TICK_KEEPS_NO_TIME": "the fallback alone, equal priorities",
+}
+# tests/model/<name>.pml: what the numbers of a scenario are, scenarios, bugs, how its search is compiled
+MODELS = {
+    "ownership": (("OBJECTS", "DEATHS", "THREAD_0", "THREAD_1", "THREAD_2"), OWNERSHIP, OWNERSHIP_BUGS,
+                  ("-O2", "-DMEMLIM=3000")),
+    "unwinding": (("THREADS", "DEATHS", "CALLS", "EDGES"), UNWINDING, UNWINDING_BUGS, ("-O1", "-DMEMLIM=1000")),
+    "handover": (("LAST_PRIORITY",), HANDOVER, HANDOVER_BUGS, ("-O1", "-DMEMLIM=1000")),
+}
+VIOLATIONS = ("assertion violated", "acceptance cycle", "invalid end state")
 
 # what is wrong with the free lists, where, how
 BROKEN = (
@@ -86,21 +141,26 @@ def command(arguments, folder, timeout=SEARCH_SECONDS, environment=None):
     return done.returncode, done.stdout.decode("utf-8", "replace")
 
 
-def search(scenario, bug=None):
+def model_file(model):
+    return os.path.join(ROOT, "tests", "model", model + ".pml")
+
+
+def search(model, scenario, bug=None):
     """(errors, states stored) of a search that was not cut short."""
-    objects, deaths, *threads_and_more = SCENARIOS[scenario]
-    folder = os.path.join(OUT, bug or scenario.replace(" ", "-").replace(",", ""))
+    names, scenarios, _, compiled = MODELS[model]
+    values, more = scenarios[scenario][:len(names)], [*scenarios[scenario][len(names):], *([bug] if bug else [])]
+    folder = os.path.join(OUT, bug or re.sub("[^a-z]+", "-", f"{model} {scenario}"))
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
-    defines = [f"-DOBJECTS={objects}", f"-DDEATHS={deaths}"]
-    defines += [f"-DTHREAD_{number}={does}" for number, does in enumerate(threads_and_more[:3])]
-    defines += [f"-D{name}" for name in threads_and_more[3:] + [bug] * bool(bug)]
-    status, text = command(["spin", *defines, "-a", MODEL], folder)
+    defines = [f"-D{name}={value}" for name, value in zip(names, values)] + [f"-D{name}" for name in more]
+    status, text = command(["spin", *defines, "-a", model_file(model)], folder)
     check(status == 0 and os.path.exists(os.path.join(folder, "pan.c")), "spin refuses the model\n" + text)
-    level = "-O0" if bug else "-O2" # a seeded bug is found before the compiler would be done
-    status, text = command(["gcc", level, "-w", "-DSAFETY", "-DCOLLAPSE", "-DMEMLIM=3000", "-o", "pan", "pan.c"], folder)
+    level = "-O0" if bug else compiled[0] # a seeded bug is found before the compiler would be done
+    # NFAIR: room for as many processes as handover.pml has
+    kind, run = ("-DNFAIR=4", ["-a", "-f"]) if "LIVENESS" in more else ("-DSAFETY", [])
+    status, text = command(["gcc", level, "-w", kind, "-DCOLLAPSE", *compiled[1:], "-o", "pan", "pan.c"], folder)
     check(status == 0, "the search does not compile\n" + text)
-    status, text = command(["./pan", "-m1000000", "-w22"], folder)
+    status, text = command(["./pan", *run, "-m1000000", "-w22"], folder)
     found = re.search(r"errors: (\d+)", text)
     check(status == 0 and found, f"the search ended with status {status}\n" + text)
     errors, states = int(found.group(1)), int(re.search(r"(\d+) states, stored", text).group(1))
@@ -112,21 +172,21 @@ def search(scenario, bug=None):
     return errors, states, violated.group(1) if violated else ""
 
 
-def scenario_case(name):
+def scenario_case(model, name):
     def run():
-        errors, states, violated = search(name)
+        errors, states, violated = search(model, name)
         check(not errors, f"{violated}; see {OUT}: spin -t -p shows how")
         check(states > 10000, f"only {states} states: the scenario does nothing")
         return f"{states} states"
-    return ktap.Case(f"ownership: {name}", run, skip=missing("spin"))
+    return ktap.Case(f"{model}: {name}", run, skip=missing("spin"))
 
 
-def bug_case(bug):
+def bug_case(model, bug, scenario):
     def run():
-        with open(MODEL, encoding="utf-8") as model:
-            check(bug in model.read(), f"the model knows no {bug}")
-        errors, states, violated = search(BUGS[bug], bug)
-        check(errors and "assertion violated" in violated, f"{states} states without an error")
+        with open(model_file(model), encoding="utf-8") as text:
+            check(bug in text.read(), f"the model knows no {bug}")
+        errors, states, violated = search(model, scenario, bug)
+        check(errors and any(kind in violated for kind in VIOLATIONS), f"{states} states without an error")
         return f"found after {states} states"
     return ktap.Case(f"control: {bug} is found", run, skip=missing("spin"))
 
@@ -234,7 +294,8 @@ def cases():
     for function, goal, what, line, instead in BROKEN_LOOKUP:
         yield ktap.Case(f"control: {what} leaves a goal unproved",
                         lambda broken=(function, goal, what, line, instead): broken_lookup(*broken), skip=reason)
-    for name in SCENARIOS:
-        yield scenario_case(name)
-    for bug in BUGS:
-        yield bug_case(bug)
+    for model, (_, scenarios, bugs, _) in MODELS.items():
+        for name in scenarios:
+            yield scenario_case(model, name)
+        for bug, scenario in bugs.items():
+            yield bug_case(model, bug, scenario)
