@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # SPDX-FileCopyrightText: The Cloister authors
-"""group_model.py - what is proved of the exchange heap (docs/heap-proofs.md) and searched of recovery (docs/recovery-proofs.md).
+"""group_model.py - what is proved of the exchange heap (docs/heap-proofs.md), and of recovery (docs/recovery-proofs.md).
 
 SPIN searches the models in tests/model, Frama-C proves the free lists and the lookup in the owner table.
 
