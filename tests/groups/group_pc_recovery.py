@@ -4,6 +4,7 @@
 served; a driver dies with buffers in its device's hands (test 51, with a control that leaves the device alone); and
 nothing is ended without cause, however slow the emulator is.
 """
+import concurrent.futures
 import os
 import re
 import time
@@ -22,23 +23,17 @@ FRAGMENT = os.path.join("tests", "configs", "inject.config")
 HOSTILE = "tests/configs/hostile_defconfig"
 BOOT_SECONDS = 60
 HEAL_SECONDS = 20
+DEATHS = 16
+NETWORK_MIB = 2        # that the network device's queues and buffers take
 KINDS = ("write", "loop", "stack", "zero")
 COMPONENTS = ("fs", "virtio_net", "net", "time", "sched", "shell", "console", "virtio_rng", "kv")
-
-
-def fragment(name, *lines):
-    os.makedirs(common.TEST_OUT, exist_ok=True)
-    path = os.path.join(common.TEST_OUT, f"{name}.config")
-    with open(path, "w", encoding="utf-8") as out:
-        out.write("\n".join([f'CONFIG_NAME="{name}"', *lines, ""]))
-    return path
 
 
 # ---- a driver that dies; the numbers are those of tests/components/hostile/hostile.c
 
 def hostile(attempt, kind, is_control):
     name = "hostile-recovery" + ("-probe" if is_control else "")
-    fragments = [*([pc_common.PROBE] if is_control else []), fragment(name, "CONFIG_RECOVERY=y")]
+    fragments = [*([pc_common.PROBE] if is_control else []), common.fragment(name, "CONFIG_RECOVERY=y\n")]
     folder = common.image(HOSTILE, fragments=fragments, platform="pc")
     with pc_common.machine(folder, ["exit=thread", f"try={attempt}"], machine=kind, options=forward.entropy(kind),
                            link=forward.Forward(network.free_port())) as running:
@@ -58,7 +53,7 @@ class Served:
     """`separate`, with commands for its shell."""
 
     def __init__(self, **further):
-        folder = common.image("separate", fragments=(FRAGMENT, fragment("separate-inject")), platform="pc")
+        folder = common.image("separate", fragments=(FRAGMENT, common.fragment("separate-inject")), platform="pc")
         read_end, self.write_end = os.pipe()
         _, link, self.clients = forward.for_load(system.driver()[0])
         self.running = pc_common.machine(folder, link=link(), stdin=read_end, options=forward.entropy("q35"), **further)
@@ -129,6 +124,20 @@ def all_heal(kind):
     return f"{len(times)} components"
 
 
+def driver_dies_often():
+    """One connection of one client outlives every death of the driver; and the device's new start takes no memory: all of
+    the machine's would not be enough."""
+    with Served(memory_mib=DEATHS * NETWORK_MIB // 2) as served, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        running = served.running
+        client = pool.submit(load.redis_benchmark, running, "set", 1, 1, 200 * DEATHS)
+        for number in range(1, DEATHS + 1):
+            equal("DEBUG INJECT", running.redis("DEBUG", "INJECT", "virtio_net", "illegal"), "OK")
+            running.wait_for(f"^HEALREC number={number} domain=virtio_net .*outcome=restarted", HEAL_SECONDS)
+        check(not client.done(), "the client had ended before the last death")
+        client.result()
+        equal("exit status", running.stop(), 0)
+
+
 # ---- nothing is ended without cause
 
 def without_cause():
@@ -155,4 +164,5 @@ def cases():
                         lambda kind=kind: dies(19, kind, ["Guest says index 300", works]), skip)
     for kind in KINDS:
         yield ktap.Case(f"separate: {kind} in each component", lambda kind=kind: all_heal(kind), skip)
+    yield ktap.Case(f"separate: {DEATHS} deaths of the driver cost no connection and no memory", driver_dies_often, skip)
     yield ktap.Case("separate: under load and idle nothing is ended", without_cause, skip)
