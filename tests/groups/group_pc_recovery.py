@@ -138,6 +138,33 @@ def driver_dies_often():
         equal("exit status", running.stop(), 0)
 
 
+def human(running, line):
+    return running.ask({"execute": "human-monitor-command", "arguments": {"command-line": line}})
+
+
+def never_answers():
+    """The network device's registers go away (somebody moves its BAR 4): its reset is given up, and the driver finds no
+    device. The rest of the system goes on."""
+    with Served() as served:
+        running = served.running
+        text = human(running, "info pci")
+        found = re.search(r"Bus\s+0, device\s+(\d+), function 0:\s+Ethernet(?:.(?!Bus))*BAR4", text, re.S)
+        check(found, text)
+        human(running, f"o /w 0xcf8 {0x80000000 | int(found[1]) << 11 | 0x20:#x}")
+        human(running, "o /w 0xcfc 0xe0000000")
+        served.type("inject virtio_net illegal")   # clients cannot say that any more
+        running.wait_for("^INJECT component=virtio_net", HEAL_SECONDS)
+        end = time.monotonic() + HEAL_SECONDS
+        while not served.lines("^HEALREC .*domain=virtio_net .*outcome=restarted"):
+            check(time.monotonic() < end, running.report("the driver did not start again"))
+            running.command(["timeout", "0.5", "redis-cli", "-h", running.address, "-p", str(running.port), "PING"])
+        pc_common.has_line(running.console(), "monitor: a device of virtio_net did not come back")
+        start = len(running.console())
+        served.type("uptime")
+        running.wait_for("idle", HEAL_SECONDS, start)
+        equal("exit status", running.stop(), 0)
+
+
 # ---- nothing is ended without cause
 
 def without_cause():
@@ -165,4 +192,5 @@ def cases():
     for kind in KINDS:
         yield ktap.Case(f"separate: {kind} in each component", lambda kind=kind: all_heal(kind), skip)
     yield ktap.Case(f"separate: {DEATHS} deaths of the driver cost no connection and no memory", driver_dies_often, skip)
+    yield ktap.Case("separate: a device that does not answer its reset stays off", never_answers, skip)
     yield ktap.Case("separate: under load and idle nothing is ended", without_cause, skip)
