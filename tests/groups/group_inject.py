@@ -28,6 +28,7 @@ DEAD = "ERR /dump.kv was not saved: the file system died"
 FRAMES = {"zero": 0, "a frame that points to itself": 1, "the monitor's stack": 2, "the nucleus": 3, "no canonical address": 4,
           "an odd address": 5, "more frames than there is room for": 6}
 FRAMES_GO_ON = 8
+REFILL_BYTES = 32 * 256   # what a domain takes of the smallest objects at once, to call somebody with a copy
 
 
 def image(config, *more, name="inject", platform="host"):
@@ -331,6 +332,28 @@ def goes_on(folder, request, wanted, saved="OK"):
         victim.end()
 
 
+def takes_all(folder, request, least_bytes):
+    """Objects that fs forgot: others go on, and the next restart of fs gives all of them back."""
+    with Victim(folder) as victim:
+        def owned():
+            return victim.running.statistics()["heap"].get("fs", {}).get("owned", 0)
+        equal("SAVE", victim.ask("SAVE"), "OK")
+        before = owned()
+        victim.inject(f"fs {request}")
+        victim.ask("SAVE")
+        check(owned() >= before + least_bytes, f"fs owns {owned()} bytes of the shared heap, before {before}")
+        victim.serves()
+        victim.inject("fs illegal")
+        victim.ask("SAVE")
+        victim.healed("fs")
+        equal("SAVE afterwards", victim.ask("SAVE"), "OK")
+        check(owned() <= before + REFILL_BYTES, f"after the restart fs owns {owned()} bytes of the shared heap, before {before}")
+        victim.serves()
+        found = victim.records()
+        check(len(found) == 1 and found[0].startswith("FAULTREC domain=fs gen=1 kind=illegal-instruction "), common.tail(found))
+        victim.end(*found)
+
+
 def mangled(folder):
     """kv's next call of fs_open gets another pointer to the path, which kv's own stub follows."""
     with Victim(folder) as victim:
@@ -372,9 +395,12 @@ def drawn(folder):
     def lines(seed):
         with Victim(folder) as victim:
             victim.inject(f"random {seed} 20 {1 << 26}")   # slow
+            lines, end = [], time.monotonic() + 30
             with load(victim):
-                time.sleep(1)
-            return [line for line in victim.running.console() if line.startswith("INJECT ")][:20]
+                while len(lines) < 20 and time.monotonic() < end:
+                    time.sleep(0.1)
+                    lines = [line for line in victim.running.console() if line.startswith("INJECT ")]
+            return lines[:20]
     first = lines(42)
     equal("requests", len(first), 20)
     equal("the same seed", lines(42), first)
@@ -476,6 +502,9 @@ def cases():
     for request, wanted, saved in (("fs double-free", ["HEAPREC domain=fs gen=1 operation=free misuse=freed "], "OK"), ("fs leak", [], "OK"),
                                    ("fs slow call 1 20000", [], "OK"), ("fs alignment", [], "OK"), ("fs result", [], "ERR .*")):
         yield ktap.Case(f"separate: {request} ends nobody", lambda arguments=(folder, request, wanted, saved): goes_on(*arguments), skip)
+    for request, least_bytes in (("leak call 1 64", 64 << 10), ("quota", 32 << 20)):
+        yield ktap.Case(f"separate: fs {request}: the restart gives it back", lambda arguments=(folder, request, least_bytes): takes_all(*arguments),
+                        skip)
     yield ktap.Case("separate: virtio_rng illegal, while kv starts", lambda: no_entropy(folder), skip)
     yield ktap.Case("separate: inject and faults in the shell", lambda: by_shell(folder), skip)
     yield ktap.Case("separate: kv argument", lambda: mangled(folder), skip)
