@@ -44,7 +44,8 @@ static void index_names(void) {
     is_indexed = true;
 }
 
-static const struct command *find_command(const union name *name) {
+__attribute__((always_inline)) // for clients: reading a log is no reason to be slower for them
+static inline const struct command *find_command(const union name *name) {
     if (!is_indexed)
         index_names();
     for (uint32_t place = name_hash(name); name_index[place].command; place = (place + 1) % INDEX_SIZE) {
@@ -86,7 +87,8 @@ static void unknown(const struct request *request) {
 }
 
 // Copies the command's name; false when it is longer than every known one, or no text.
-static bool name_open(const struct request *request, union name *name) {
+__attribute__((always_inline))
+static inline bool name_open(const struct request *request, union name *name) {
     struct span span = request_argument(request, 0);
     const volatile char *from = span.bytes;
     *name = (union name){{0}};
@@ -108,20 +110,27 @@ static bool has_room(const struct request *request) {
     return memory->used_bytes <= memory->limit_bytes && need <= memory->limit_bytes - memory->used_bytes;
 }
 
-// What the request changed goes to the log; with JOURNAL_ALWAYS its reply, which begins at start, waits for that.
-static void log_change(struct request *request, size_t start) {
-    struct journal *journal = &request->store->journal;
-    if (request->change == CHANGE_REQUEST)
-        request_changed_but(request, request->count, (struct span){0});
-    journal_mark(journal, start, reply_position(request->reply));
+static inline void execute(struct request *request, const struct command *command) {
+    if (command->flags & COMMAND_GROWS && request->count > 4 && !has_room(request))
+        reply_memory(request->reply);
+    else
+        command->run(request);
 }
 
-static bool is_refused(const struct request *request) {
+// What the request changes goes to the log; with JOURNAL_ALWAYS its reply, which begins at start, waits for that.
+__attribute__((noinline)) static void execute_logged(struct request *request, const struct command *command) {
+    struct journal *journal = &request->store->journal;
     char why[JOURNAL_REFUSAL_MAX];
-    bool refused = !journal_accepts(&request->store->journal, why);
-    if (refused)
+    size_t start = reply_position(request->reply);
+    if (!journal_accepts(journal, why)) {
         reply_error(request->reply, why);
-    return refused;
+        return;
+    }
+    execute(request, command);
+    if (request->change == CHANGE_REQUEST)
+        request_changed_but(request, request->count, (struct span){0});
+    if (request->change)
+        journal_mark(journal, start, reply_position(request->reply));
 }
 
 static void run(struct request *request, const struct command *command) {
@@ -141,17 +150,11 @@ static void run(struct request *request, const struct command *command) {
             return;
         }
     }
-    bool is_logged = command->flags & COMMAND_WRITES && request->store->journal.is_on;
-    size_t start = is_logged ? reply_position(request->reply) : 0;
-    if (command->flags & COMMAND_GROWS && request->count > 4 && !has_room(request))
-        reply_memory(request->reply);
-    else if (!is_logged || !is_refused(request))
-        command->run(request);
-    if (request->change) {
-        request->store->saved.changes++;
-        if (is_logged)
-            log_change(request, start);
-    }
+    if (command->flags & COMMAND_WRITES && request->store->journal.is_on)
+        execute_logged(request, command);
+    else
+        execute(request, command);
+    request->store->saved.changes += request->change != CHANGE_NONE;
     heap_free(copy);
 }
 

@@ -140,7 +140,7 @@ void journal_mark(struct journal *journal, size_t start, size_t end) {
 }
 
 uint64_t journal_due(const struct journal *journal) {
-    if (!journal->used && !journal->incomplete)
+    if (!journal_is_pending(journal))
         return UINT64_MAX;
     bool is_late = !journal->error && (journal->policy == JOURNAL_ALWAYS || journal->used >= GATHER_BYTES);
     return is_late ? 0 : journal->next_ns;

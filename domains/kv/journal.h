@@ -6,7 +6,7 @@
 // Interface: journal_configure, journal_set, journal_set_policy   on or off, and how soon
 //            journal_begin, journal_word, journal_delete          a record
 //            journal_accepts, journal_mark                        before and behind a command that writes
-//            journal_due, journal_flush                           once a round, before its replies leave
+//            journal_is_pending, journal_due, journal_flush       once a round, before its replies leave
 //            journal_rewrite, journal_load                        the whole file: written from the store, read into it
 //
 //   a command changes something --> record in memory --flush--> file --start--> the store again
@@ -84,6 +84,7 @@ void journal_mark(struct journal *journal, size_t start, size_t end);
 // "MISCONF ...", as Redis, for the present error.
 void journal_refusal(const struct journal *journal, char why[JOURNAL_REFUSAL_MAX]);
 
+static inline bool journal_is_pending(const struct journal *journal) { return journal->used || journal->incomplete; }
 // When journal_flush has to be called next: 0 at once, UINT64_MAX never (there is nothing to write).
 uint64_t journal_due(const struct journal *journal);
 // Writes all records. While fs is being restarted it waits, up to PATIENCE seconds the first time; nobody is served

@@ -10,6 +10,7 @@
 #define SECOND_NS 1000000000
 
 static uint64_t guard_ns = DEADLINE_NEVER; // of all calls but those in a hurry
+uint64_t patience_renew_tsc, patience_wait_ns;
 
 // A time that has passed, or nearly, is refused: then the one before holds on, and the next round has a later one.
 static void set(uint64_t deadline_ns) {
@@ -25,11 +26,11 @@ bool patience_wait(struct patience *patience) {
     return waited >= 0;
 }
 
-uint64_t patience_guard(void) {
-    uint64_t now_ns = time_now_ns();
-    if (guard_ns == DEADLINE_NEVER || guard_ns < now_ns + PATIENCE_GUARD_NS * 3 / 4)
-        set(guard_ns = now_ns + PATIENCE_GUARD_NS);
-    return guard_ns - PATIENCE_GUARD_NS / 2;
+// After a quarter of its time; a call may wait for half of it.
+uint64_t patience_renew(void) {
+    set(guard_ns = time_now_ns() + PATIENCE_GUARD_NS);
+    patience_renew_tsc = __builtin_ia32_rdtsc() + public_area.clock.tsc_khz * (PATIENCE_GUARD_NS / 4 / 1000000);
+    return patience_wait_ns = guard_ns - PATIENCE_GUARD_NS / 2;
 }
 
 void patience_hurry(void) { set(time_now_ns() + SECOND_NS); }

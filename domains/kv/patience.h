@@ -24,10 +24,14 @@ struct patience {
 #define PATIENCE_SLEEP_NS 100000
 bool patience_wait(struct patience *patience);
 
-// Once a round. Returns until when, at most, the round's call may wait of its own accord. Calls of the monitor are seldom
-// needed: the guard's time is long, since the machine below may stand still for a while, and net is not to be ended for that.
+// Once a round. Returns until when, at most, the round's call may wait of its own accord. It seldom needs a call of the
+// monitor: the guard's time is long, since the machine below may stand still for a while, and net is not to be ended for that.
 #define PATIENCE_GUARD_NS 10000000000
-uint64_t patience_guard(void);
+extern uint64_t patience_renew_tsc, patience_wait_ns;
+uint64_t patience_renew(void);
+static inline uint64_t patience_guard(void) {
+    return __builtin_ia32_rdtsc() < patience_renew_tsc ? patience_wait_ns : patience_renew();
+}
 
 // The result of a call to fs, which works in memory and waits for nobody: after a second it is ended.
 #define WITHIN_SECOND(call)                    \

@@ -269,10 +269,10 @@ static uint64_t sweep(void) {
 static int exchange(void) {
     bool more = gather_ready() || connections.clients.shutdown;
     uint64_t deadline_ns = more ? 0 : sweep();
-    if (!log_changes())
-        deadline_ns = 0;
-    uint64_t due_ns = journal_due(&store.journal);
-    deadline_ns = due_ns < deadline_ns ? due_ns : deadline_ns;
+    if (journal_is_pending(&store.journal)) {
+        uint64_t due_ns = log_changes() ? journal_due(&store.journal) : 0;
+        deadline_ns = due_ns < deadline_ns ? due_ns : deadline_ns;
+    }
     uint64_t guard_ns = patience_guard();
     deadline_ns = guard_ns < deadline_ns ? guard_ns : deadline_ns;
     for (uint32_t i = 0; i < send_count; i++)
@@ -297,7 +297,8 @@ static int exchange(void) {
         handle_event(&events[i], objects[i]);
     for (uint32_t i = 0; i < event_count; i++)
         free_object(objects[i]);
-    log_changes(); // before the next round gives large replies to `net`, which tell of these changes
+    if (journal_is_pending(&store.journal))
+        log_changes(); // before the next round gives large replies to `net`, which tell of these changes
     return 0;
 }
 
@@ -345,7 +346,7 @@ int kv_main(void) {
         while ((result >= 0 || result == -ENOSTACK) && !connections.clients.shutdown);
         if (connections.clients.shutdown) {
             close_all();
-            if (journal_due(&store.journal) != DEADLINE_NEVER) {
+            if (journal_is_pending(&store.journal)) {
                 int result = journal_flush(&store);
                 (void)result; // said already
             }

@@ -30,7 +30,7 @@ bool expiry_of(const struct request *request, uint32_t index, bool seconds, bool
 }
 
 // key has the value, and ends at end_ms (0: never, or, with keep, when it did before), whatever the request said.
-static void changed_to(struct request *request, struct span value, int64_t end_ms, bool keep) {
+__attribute__((noinline)) static void changed_to(struct request *request, struct span value, int64_t end_ms, bool keep) {
     char text[NUMBER_MAX];
     const struct span words[] = {SPAN("SET"), request_argument(request, 1), value, keep ? SPAN("KEEPTTL") : SPAN("PXAT"),
                                  {text, number_text(end_ms, text)}};
@@ -57,7 +57,7 @@ static void put_with_end(struct request *request, uint32_t value_index, int64_t 
 }
 
 // A value that others can write is read once, into the store: the log gets it from there.
-static void shared_changed(struct request *request, struct span key) {
+__attribute__((noinline)) static void shared_changed(struct request *request, struct span key) {
     size_t bytes;
     const char *value = store_get(request->store, key.bytes, key.length, &bytes);
     const struct span words[] = {SPAN("SET"), key, {value, bytes}};
