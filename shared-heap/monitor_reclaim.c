@@ -84,7 +84,6 @@ uint32_t heap_reclaim(uint32_t domain, uint32_t generation, uint64_t inside) {
     reclaimed[domain] = generation;
     for (uint32_t thread = 0; thread < THREAD_MAX; thread++) {
         if (!(inside >> thread & 1)) continue;
-        public_writable()->given[thread].edge = GIVE_EDGE_NONE;
         orphan_lent(domain, thread);
         distrust_borrowed(domain, thread);
     }

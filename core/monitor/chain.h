@@ -48,6 +48,8 @@ bool chain_is_ended(uint32_t thread);
 // The innermost ended call, with all that directly called it and is dead as well, is over: where the thread goes on.
 struct step chain_take(uint32_t thread);
 bool chain_has_dead(uint32_t thread);
+// Does a call by edge wait to be ended, on any thread? When it is, its frame is looked at once more, with its old token.
+bool chain_is_edge_ended(uint32_t edge);
 // At a gate's failed check: has the callee of the innermost dead activation returned to it? Then it is the innermost now.
 // edge: by which it had been called.
 bool chain_returned(uint32_t thread, const struct edge **edge);

@@ -207,21 +207,33 @@ const struct chain *chain_end(uint32_t thread, uint32_t executing, uint32_t doma
         return &chain;
     }
     if (!(chain.domains >> domain & 1)) return &chain;
+    static struct ended before;
     struct ended *calls = &ended[thread];
+    uint32_t known = 0;
+    before = *calls;
     calls->count = 0;
     for (uint32_t i = 0; i < chain.count; i++) {
         struct step *step = &chain.step[i];
         bool is_last = i + 1 == chain.count || chain.step[i + 1].edge == NO_EDGE;
+        uint16_t called = is_last ? NO_EDGE : chain.step[i + 1].edge;
+        // Whoever is just returning to an activation that was dead before still has to meet the sentinel.
+        if (step->is_dead && known < before.count) called = before.call[known++].called;
         step->is_dead |= step->domain == domain;
         if (!step->is_dead) continue;
         calls->call[calls->count++] = (struct ended_call){
-            .step = *step, .called = is_last ? NO_EDGE : chain.step[i + 1].edge,
-            .is_adjacent = i && chain.step[i - 1].is_dead};
+            .step = *step, .called = called, .is_adjacent = i && chain.step[i - 1].is_dead};
     }
     return &chain;
 }
 
 bool chain_has_dead(uint32_t thread) { return ended[thread].count; }
+
+bool chain_is_edge_ended(uint32_t edge) {
+    for (uint32_t t = 0; t < THREAD_MAX; t++)
+        for (uint32_t i = 0; i < ended[t].count; i++)
+            if (ended[t].call[i].step.edge == edge) return true;
+    return false;
+}
 
 bool chain_is_ended(uint32_t thread) {
     const struct ended *calls = &ended[thread];

@@ -160,7 +160,8 @@ static void tokens_renew(uint32_t domain) {
     for (uint32_t e = 0; e < edge_count; e++) {
         const struct edge *edge = &edge_table[e];
         if ((edge->caller != domain && edge->callee != domain) || edge->kind < EDGE_FULL) continue;
-        int error = nucleus_token_draw(e, edge->caller == domain ? edge->callee : edge->caller, is_in_gate(edge));
+        int error = nucleus_token_draw(e, edge->caller == domain ? edge->callee : edge->caller,
+                                       is_in_gate(edge) || chain_is_edge_ended(e));
         (void)error;                      // it is an edge with a token
     }
 }
@@ -172,10 +173,22 @@ static bool devices_reset(uint32_t domain) {
     return is_whole;
 }
 
+// What domain was to get by a return is freed now. A list that names it later names what may be the next generation's.
+static void lists_forget(uint32_t domain) {
+    for (uint32_t t = 0; t < THREAD_MAX; t++) {
+        struct give_list *list = &public_writable()->given[t];
+        if (list->edge < edge_count && edge_table[list->edge].caller == domain) list->edge = GIVE_EDGE_NONE;
+    }
+}
+
+static void reclaim(uint32_t domain) {
+    lists_forget(domain);
+    heap_reclaim(domain, domains[domain].generation, domains[domain].inside);
+}
+
 // Everything that it had is as at boot. False when a device did not come back.
 static bool put_back(uint32_t domain, struct fault_record *record) {
-    struct healing *of = &domains[domain];
-    heap_reclaim(domain, of->generation, of->inside);
+    reclaim(domain);
     record->tsc[FAULT_RECLAIMED] = now_tsc();
     bool is_whole = devices_reset(domain);
     if (nucleus_domain_restore(domain)) is_whole = false;
@@ -255,10 +268,9 @@ static bool is_due(const struct healing *of) { return of->state == SYSTEM_DOMAIN
 
 // It stays down: nothing writes for it any more, and nothing is kept for it.
 static void bury(uint32_t domain) {
-    struct healing *of = &domains[domain];
     if (!devices_reset(domain)) say("monitor: a device of %s did not stop\n", domain_table[domain].name);
-    heap_reclaim(domain, of->generation, of->inside);
-    of->due_ns = DEADLINE_NEVER;
+    reclaim(domain);
+    domains[domain].due_ns = DEADLINE_NEVER;
 }
 
 // Starts who is due; returns when to look again.
