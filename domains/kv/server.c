@@ -54,7 +54,9 @@ int kv_init(uint32_t generation, int persist_valid) {
     (void)generation;
     (void)persist_valid;
     uint64_t secret[2];
-    secret_draw("kv", secret);
+    int error = secret_draw("kv", secret);
+    if (error < 0)
+        return error;
     size_t heap_bytes = (size_t)CONFIG_KV_HEAP_KIB * 1024, reserve = heap_bytes >> RESERVE_SHIFT;
     store_open(&store, secret[0], secret[1], heap_bytes - reserve);
     connections = (struct connection_table){.store = &store, .input_limit = reserve / 2, .output_limit = reserve / 2,

@@ -35,11 +35,13 @@
 // A segment that the device is to cut: with its headers it fits the staging object, and leaves room for some small
 // frames.
 #define GSO_BYTES_MAX 61440
+#define TX_TRIES_MAX 8 // then the staged frames are given up: it may be them that kill the driver
 #define GSO_MSS_MIN 536 // a peer that wants less would have the device make tens of thousands of frames of one segment
 
 static struct netif interface;
 static struct netdev_info device;
 static bool has_link;
+static bool is_away;   // the driver was dead when it was last asked
 struct link_counters link_counters;
 
 // Reception. The descriptors lie in the shared heap, so that lending them copies nothing.
@@ -51,7 +53,7 @@ static uint32_t rx_held, rx_held_bytes;
 // Transmission: [first, first + count) of tx_descriptors are gathered in staging and not yet taken by the driver.
 static uint8_t *staging;
 static struct netdev_frame *tx_descriptors;
-static uint32_t staged_bytes, tx_count;
+static uint32_t staged_bytes, tx_count, tx_tries;
 static bool tx_refused; // lwIP was told ERR_MEM since the last complete flush
 
 // ---- received frames ----
@@ -210,19 +212,13 @@ static void receive_frame(void *object, const struct netdev_frame *descriptor) {
     flow_widen();
 }
 
-static uint32_t deaths; // calls in a row that met a dead driver
-
-bool link_is_dead(void) { return deaths > 0; }
-
 bool link_receive(void) {
     if (!has_link)
         return false;
     int count = netdev_receive(rx_descriptors, NETDEV_BATCH_MAX);
-    // The driver died; most likely it serves again by now. If not, whoever waits asks again soon (link_is_dead).
-    const bool is_first_death = count == -EDOMAINDEAD && deaths == 0;
-    deaths = count == -EDOMAINDEAD ? deaths + 1 : 0;
+    is_away = count == -EDOMAINDEAD;
     if (count < 0)
-        return is_first_death; // otherwise no buffers: the next poll will tell
+        return is_away; // no buffers; or the driver died, and may be back by now
     if (count > NETDEV_BATCH_MAX)
         count = NETDEV_BATCH_MAX;
 
@@ -254,15 +250,26 @@ bool link_receive(void) {
 
 // ---- transmission ----
 
-// Offers the staged frames to the driver, which may take only the first of them. True when none is left.
+// Offers the staged frames to the driver. One that dies of it is usually back at once and gets them again, though it may have
+// sent some: a frame that comes twice does no harm, one that is lost costs TCP a time-out.
+static int transmit(void) {
+    int taken = -EDOMAINDEAD;
+    for (int tries = 0; tries < 2 && taken == -EDOMAINDEAD; tries++, tx_tries++)
+        taken = netdev_transmit(staging, staged_bytes, tx_descriptors, tx_count);
+    is_away = taken == -EDOMAINDEAD;
+    if (is_away && tx_tries < TX_TRIES_MAX)
+        return 0;
+    tx_tries = 0;
+    return taken;
+}
+
+// The driver may take only the first of the staged frames. True when none is left.
 static bool transmit_staged(void) {
     if (tx_count == 0)
         return true;
-    int taken = netdev_transmit(staging, staged_bytes, tx_descriptors, tx_count);
-    if (taken == -EDOMAINDEAD) // most likely it serves again by now; what it had sent before comes twice, as on any network
-        taken = netdev_transmit(staging, staged_bytes, tx_descriptors, tx_count);
+    const int taken = transmit();
     if (taken < 0 || (uint32_t)taken >= tx_count) {
-        // All gone: taken, or lost with a driver that died. TCP repairs the latter.
+        // All gone: taken, or lost with a driver that stays away. TCP repairs the latter.
         link_counters.dropped_out += taken < 0 ? tx_count : 0;
         tx_count = staged_bytes = 0;
         return true;
@@ -458,8 +465,11 @@ static void configure_addresses(ip4_addr_t *address, ip4_addr_t *mask, ip4_addr_
 }
 
 int link_init(void) {
+    const int error = netdev_info(&device);
+    if (error == -EDOMAINDEAD)
+        return error; // it comes back, and so does this domain
     // net.c looks the event up on the public page, and the driver may have named one that is far beyond it.
-    if (netdev_info(&device) < 0 || device.event >= EVENT_MAX)
+    if (error < 0 || device.event >= EVENT_MAX)
         return 0;
     rx_descriptors = xheap_alloc(NETDEV_BATCH_MAX * sizeof(*rx_descriptors));
     tx_descriptors = xheap_alloc(NETDEV_BATCH_MAX * sizeof(*tx_descriptors));
@@ -478,3 +488,4 @@ int link_init(void) {
 }
 
 int link_event(void) { return has_link ? (int)device.event : -1; }
+bool link_is_away(void) { return is_away; }

@@ -53,14 +53,14 @@ struct rx_frame *rx_frame_of(struct pbuf *pbuf);
 struct rx_frame *rx_frame_of_head(struct pbuf *pbuf);
 
 // Brings the link up, or leaves the domain without one when there is no device, or its driver names an event that
-// there is not. Returns 0, or -ENOMEM.
+// there is not. Returns 0, -ENOMEM, or -EDOMAINDEAD when the driver is dead.
 int link_init(void);
 // Feeds at most one batch to lwIP. True when more frames may be waiting.
 bool link_receive(void);
-// The last call met a dead driver: nothing tells when it is back.
-bool link_is_dead(void);
 // Hands the gathered frames to the driver. True when all were taken.
 bool link_flush(void);
+// The driver was dead when it was last asked: its event says nothing, so it must be asked again after a while.
+bool link_is_away(void);
 // How long a segment lwIP may make for a peer that takes mss bytes: more where the device cuts it again, a multiple of
 // mss then.
 uint16_t link_segment_bytes(uint16_t mss);

@@ -68,7 +68,7 @@ static uint64_t earlier(uint64_t one_ns, uint64_t other_ns) { return one_ns < ot
 // When something has to be done even if no frame comes.
 static uint64_t next_timer_ns(uint64_t now_ns) {
     const uint64_t due_ns = timers_next_ns();
-    return link_flush() && !link_is_dead() ? due_ns : earlier(due_ns, now_ns + RETRY_MS * NS_PER_MS);
+    return link_flush() && !link_is_away() ? due_ns : earlier(due_ns, now_ns + RETRY_MS * NS_PER_MS);
 }
 
 // Polls until there is an event for self or the deadline is past.
@@ -82,7 +82,7 @@ static void wait_for_events(uint32_t self, uint32_t wanted, uint64_t deadline_ns
         const uint64_t now_ns = time_now_ns();
         if (deadline_ns <= now_ns)
             return;
-        if (!is_known_empty)
+        if (!is_known_empty && !link_is_away())
             continue;
         const uint64_t until_ns = earlier(deadline_ns, next_timer_ns(now_ns));
         int result = -EINVAL;
@@ -100,7 +100,9 @@ static void wait_for_events(uint32_t self, uint32_t wanted, uint64_t deadline_ns
 int net_init(uint32_t generation, int persist_valid) {
     (void)generation;
     (void)persist_valid;
-    random_init(); // first: lwIP draws its first port
+    const int error = random_init(); // first: lwIP draws its first port
+    if (error < 0)
+        return error;
     lwip_init();
     timers_init();
     socket_init();

@@ -19,7 +19,7 @@ static uint64_t keyed_hash(uint64_t first, uint64_t second) {
     return siphash_2_4(secret, (const uint64_t[2]){first, second}, 16);
 }
 
-void random_init(void) { secret_draw("net", secret); }
+int random_init(void) { return secret_draw("net", secret); }
 
 uint32_t net_random(void) { return (uint32_t)keyed_hash(++drawn, UINT64_MAX); }
 

@@ -4,6 +4,7 @@
 // socket_table.c - see socket_table.h; socket_pending() and socket_fresh_owners() are in socket.h.
 #include "socket_table.h"
 #include "alloc.h"
+#include "persist.h"
 #include "random.h"
 #include "socket.h"
 #include "string.h"
@@ -11,6 +12,9 @@
 #define GENERATION_MAX 0x7fff   // so that a handle is positive as an int
 
 #define BLOCK_SOCKETS 64
+
+// Of each socket ever, also of those before a restart, whose handles must not fit a new connection; 0: there was none.
+static PERSISTENT uint16_t generations[SOCKETS_MAX];
 
 static struct socket *blocks[(SOCKETS_MAX + BLOCK_SOCKETS - 1) / BLOCK_SOCKETS];
 static struct socket *free_sockets;
@@ -35,6 +39,13 @@ struct socket *socket_find(net_socket_t handle) {
 
 struct socket *socket_at(uint32_t index) { return &blocks[index / BLOCK_SOCKETS][index % BLOCK_SOCKETS]; }
 
+// 1..GENERATION_MAX: a handle is never 0. What was kept may be anything.
+static uint16_t generation_next(uint32_t index) {
+    if (generations[index] == 0)
+        generations[index] = (uint16_t)(net_random() % GENERATION_MAX);
+    return generations[index] = (uint16_t)(generations[index] % GENERATION_MAX + 1);
+}
+
 static bool make_block(void) {
     if (sockets_made == SOCKETS_MAX)
         return false;
@@ -44,8 +55,7 @@ static bool make_block(void) {
     blocks[sockets_made / BLOCK_SOCKETS] = block;
     for (uint32_t i = 0; i < BLOCK_SOCKETS && sockets_made < SOCKETS_MAX; i++) {
         block[i].index = sockets_made++;
-        // Not from 1: a handle of before a restart of this domain must not fit a new connection.
-        block[i].generation = (uint16_t)(net_random() % GENERATION_MAX + 1);
+        block[i].generation = generation_next(block[i].index);
         block[i].next = free_sockets;
         free_sockets = &block[i];
         free_count++;
@@ -158,7 +168,7 @@ void socket_free(struct socket *socket) {
     socket_owners[socket->owner].events -= socket->events;
     socket->state = SOCKET_FREE;
     socket->is_output_due = false;
-    socket->generation = (uint16_t)(socket->generation % GENERATION_MAX + 1); // 1..GENERATION_MAX: a handle is never 0
+    socket->generation = generation_next(socket->index);
     socket->next = free_sockets;
     free_sockets = socket;
     free_count++;

@@ -4,12 +4,13 @@
 // peer.h - the far end of the wire: a TCP client that is just enough for a link that loses and reorders nothing.
 //
 //   peer_configure   what to send
+//   peer_resume      its connections go on, after a restart of the driver
 //   peer_input       one Ethernet frame from the network stack
 //   peer_output      the next frame for it
 //
 // Every connection sends one SET, then batches of equal requests, each as one segment and only after the replies to the
 // one before were complete. The address of the system is learnt from its announcement.
-// It does not retransmit, close, or keep more than one batch on its way per connection.
+// It does not retransmit (but after a restart), close, or keep more than one batch on its way per connection.
 #ifndef WIRE_PEER_H
 #define WIRE_PEER_H
 
@@ -32,8 +33,8 @@ extern uint64_t peer_completed; // requests whose replies have come, right or wr
 extern uint64_t peer_wrong;     // replies, or segments, that were not as expected
 
 void peer_configure(const struct peer_load *load);
-// The driver died, and with it perhaps frames: requests without a reply are sent once more.
-void peer_resume(void);
+// After peer_configure() with the same load, when the driver was started again. False: what was kept makes no sense.
+bool peer_resume(void);
 
 // bytes of frame, which others may be changing.
 void peer_input(const uint8_t *frame, size_t bytes);

@@ -13,9 +13,9 @@
 #include "device.h"
 #include "log.h"
 #include "netdev.h"
+#include "persist.h"
 #include "private_copy.h"
 #include "peer.h"
-#include "persist.h"
 #include "string.h"
 #include "thread.h"
 #include "xheap.h"
@@ -31,9 +31,9 @@ static uint32_t stock_count;
 static int event;
 static bool is_drained;         // the last receive took all there was: the caller may be waiting for the event
 
-PERSISTENT static uint64_t warm_up, wanted;        // requests until the measurement starts, and until it ends
-PERSISTENT static uint64_t own_cycles;             // spent in peer.c
-PERSISTENT static uint64_t first_completed, first_cycles, first_own, last_cycles, last_own; // at its start and end
+static uint64_t warm_up, wanted;        // requests until the measurement starts, and until it ends
+static PERSISTENT uint64_t own_cycles;  // spent in peer.c
+static PERSISTENT uint64_t first_completed, first_cycles, first_own, last_cycles, last_own; // at its start and end
 
 static uint64_t cycles_now(void) {
     uint32_t cpu;
@@ -42,11 +42,6 @@ static uint64_t cycles_now(void) {
 
 int wire_init(uint32_t generation, int persist_valid) {
     (void)generation;
-    event = device_event(DEVICE_NET0);
-    if (persist_valid && wanted > 0) { // the load goes on where it is
-        peer_resume();
-        return event < 0 ? event : event_signal((uint32_t)event);
-    }
     char command[8] = "GET";
     (void)boot_argument("wire_command", command, sizeof(command));
     struct peer_load load = { .connections = (uint32_t)boot_number("wire_connections", 30),
@@ -61,7 +56,14 @@ int wire_init(uint32_t generation, int persist_valid) {
     warm_up = load.connections + requests / 8;
     wanted = load.requests = warm_up + requests;
     peer_configure(&load);
-    return event < 0 ? event : 0;
+    event = device_event(DEVICE_NET0);
+    if (event < 0 || !persist_valid)
+        return event < 0 ? event : 0;
+    if (!peer_resume()) {
+        log_line("wire: what was kept of the connections makes no sense: the load is over");
+        return 0;
+    }
+    return event_signal((uint32_t)event); // whoever waits for it would not hear of what is sent again
 }
 
 int netdev_info(struct netdev_info *info) {

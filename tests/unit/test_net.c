@@ -25,10 +25,11 @@
 // ---- the shared heap ----
 
 // A fixed one: a failure comes again.
-void secret_draw(const char *who, uint64_t secret[2]) {
+int secret_draw(const char *who, uint64_t secret[2]) {
     (void)who;
     secret[0] = 1;
     secret[1] = 2;
+    return 0;
 }
 
 #define OBJECTS_MAX 4096
@@ -81,15 +82,20 @@ static struct netdev_frame pending[NETDEV_BATCH_MAX];
 static int pending_count;
 static uint64_t sent_frames, sent_gso;
 static uint32_t driver_event;
+static int driver_deaths; // so many of the next calls end with the driver
 static void peer_frame(const uint8_t *frame, const struct netdev_frame *descriptor);
 
 int netdev_info(struct netdev_info *info) {
+    if (driver_deaths > 0)
+        return driver_deaths--, -EDOMAINDEAD;
     *info = (struct netdev_info){ .mac = { 2, 0, 0, 0, 0, 2 }, .mtu = MTU, .event = driver_event, .offloads = 15 };
     return 0;
 }
 
 int netdev_receive(struct netdev_frame *frames, size_t max) {
     assert_int_equal(max, NETDEV_BATCH_MAX);
+    if (driver_deaths > 0)
+        return driver_deaths--, -EDOMAINDEAD;
     memcpy(frames, pending, sizeof(pending));
     const int count = pending_count;
     pending_count = 0;
@@ -97,6 +103,8 @@ int netdev_receive(struct netdev_frame *frames, size_t max) {
 }
 
 int netdev_transmit(void *data, size_t bytes, const struct netdev_frame *frames, size_t count) {
+    if (driver_deaths > 0)
+        return driver_deaths--, -EDOMAINDEAD;
     for (size_t i = 0; i < count; i++) {
         const struct netdev_frame *frame = &frames[i];
         assert_true(frame->offset >= NETDEV_HEADROOM && frame->offset + frame->bytes <= bytes);
@@ -288,6 +296,14 @@ static void test_no_link_with_an_event_that_is_none(void **state) {
     driver_event = EVENT_MAX - 1;
 }
 
+// Then the whole domain has to start again, rather than run without a link for ever.
+static void test_no_start_with_a_dead_driver(void **state) {
+    (void)state;
+    driver_deaths = 1;
+    assert_int_equal(link_init(), -EDOMAINDEAD);
+    assert_int_equal(object_count, 0);
+}
+
 static int set_up(void **state) {
     (void)state;
     fake_public.boot_arguments[0] = 0;
@@ -321,6 +337,46 @@ static void test_merged_segments_arrive_in_their_object(void **state) {
     assert_memory_equal((char *)object + events[0].offset, stream, 60000);
     free_passed();
     peer_sequence += 60000;
+}
+
+// A driver that is back at once gets the staged frames again; one that stays away, or dies of them each time, loses them, and
+// neither is asked without a pause.
+static void test_frames_outlive_their_driver(void **state) {
+    (void)state;
+    connect_peer();
+    const uint64_t lost = link_counters.dropped_out;
+    struct net_send send = { .socket = connection, .bytes = 100 };
+    uint64_t before = sent_frames;
+    driver_deaths = 1;
+    assert_int_equal(socket_send(0, &send, stream), 100);
+    sockets_output();
+    assert_true(link_flush());
+    assert_int_equal(sent_frames, before + 1);
+    assert_false(link_is_away());
+    before = sent_frames;
+    driver_deaths = 4;
+    assert_int_equal(socket_send(0, &send, stream + 100), 100);
+    sockets_output();
+    assert_false(link_flush());
+    assert_false(link_flush());
+    assert_true(link_is_away());
+    assert_true(link_flush());
+    assert_int_equal(sent_frames, before + 1);
+    assert_int_equal(link_counters.dropped_out, lost);
+    before = sent_frames;
+    driver_deaths = 1000;
+    assert_int_equal(socket_send(0, &send, stream + 200), 100);
+    sockets_output();
+    int flushes = 1;
+    while (!link_flush())
+        assert_true(++flushes < 10);
+    assert_int_equal(link_counters.dropped_out, lost + 1);
+    assert_int_equal(sent_frames, before);
+    driver_deaths = 1;
+    assert_true(link_receive()); // it may be back
+    assert_true(link_is_away());
+    assert_false(link_receive());
+    assert_false(link_is_away());
 }
 
 // What a hostile driver may say of a frame that is good: nobody hears of the frame, and its object is freed.
@@ -714,6 +770,7 @@ static void test_datagrams(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_merged_segments_arrive_in_their_object),
+        cmocka_unit_test(test_frames_outlive_their_driver),
         cmocka_unit_test(test_lies_of_the_driver),
         cmocka_unit_test(test_segments_grow_and_survive_loss),
         cmocka_unit_test(test_path_that_loses_each_tail),
@@ -724,7 +781,10 @@ int main(void) {
         cmocka_unit_test(test_given_bytes_survive_loss),
         cmocka_unit_test(test_given_objects_end_with_their_connection),
     };
-    const struct CMUnitTest before[] = { cmocka_unit_test(test_no_link_with_an_event_that_is_none) };
+    const struct CMUnitTest before[] = {
+        cmocka_unit_test(test_no_link_with_an_event_that_is_none),
+        cmocka_unit_test(test_no_start_with_a_dead_driver),
+    };
     const int failed = cmocka_run_group_tests_name("net without a link", before, NULL, NULL);
     return failed + cmocka_run_group_tests_name("net", tests, set_up, NULL);
 }

@@ -7,12 +7,12 @@
 #include "log.h"
 #include "secret.h"
 
-static int64_t source[4], answer_at, error_from;
+static int64_t source[4], answer_at, error_from, error = -EAGAIN;
 extern char fake_line[LOG_LINE_MAX];
 
 int64_t entropy_word(void) {
     if (answer_at >= error_from)
-        return -EAGAIN;
+        return error;
     return source[answer_at++ % 4];
 }
 
@@ -24,7 +24,7 @@ static void draw(uint64_t boot_random, int64_t words, int64_t errors_from, uint6
     answer_at = 0;
     error_from = errors_from;
     fake_line[0] = 0;
-    secret_draw("test", secret);
+    assert_int_equal(secret_draw("test", secret), 0);
 }
 
 static bool is_same(const uint64_t one[2], const uint64_t other[2]) { return one[0] == other[0] && one[1] == other[1]; }
@@ -50,7 +50,7 @@ static void every_bit_of_every_word_counts(void **state) {
         for (int bit = 0; bit < 63; bit++) {
             source[word] ^= 1ll << bit;
             answer_at = 0;
-            secret_draw("test", other);
+            assert_int_equal(secret_draw("test", other), 0);
             source[word] ^= 1ll << bit;
             assert_false(is_same(one, other));
         }
@@ -64,7 +64,7 @@ static void all_64_bits_can_be_set(void **state) {
             source[word] = (int64_t)(((uint64_t)random_next() << 32 | random_next()) & INT64_MAX);
         answer_at = 0;
         error_from = 4;
-        secret_draw("test", one);
+        assert_int_equal(secret_draw("test", one), 0);
         set[0] |= one[0];
         set[1] |= one[1];
     }
@@ -85,12 +85,34 @@ static void falls_back(void **state) {
     }
 }
 
+// A source that died may be back soon: only who hears of it again and again does without.
+static void waits_for_a_dead_source(void **state) {
+    (void)state;
+    uint64_t one[2] = {0, 0};
+    error = -EDOMAINDEAD;
+    for (int round = 0; round < 2; round++) {
+        for (int start = 0; start < 3; start++) {
+            answer_at = error_from = 0;
+            assert_int_equal(secret_draw("test", one), -EDOMAINDEAD);
+        }
+        if (round == 1)
+            break;
+        error_from = 4; // it is back, and what was before is forgotten
+        assert_int_equal(secret_draw("test", one), 0);
+    }
+    fake_line[0] = 0;
+    assert_int_equal(secret_draw("test", one), 0);
+    assert_string_equal(fake_line, "test: no source of entropy (error 1001): another domain could guess its secret");
+    error = -EAGAIN;
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hangs_on_the_source_alone),
         cmocka_unit_test(every_bit_of_every_word_counts),
         cmocka_unit_test(all_64_bits_can_be_set),
         cmocka_unit_test(falls_back),
+        cmocka_unit_test(waits_for_a_dead_source),
     };
     return cmocka_run_group_tests_name("secret", tests, NULL, NULL);
 }
