@@ -36,7 +36,7 @@ void recovery_go_on(void) __attribute__((noreturn));
 void recovery_boot(void);
 void recovery_serve(void) __attribute__((noreturn));
 // A thread that began in domain's generation ended with status. True: because the domain died; now it runs again, and so
-// must its thread. Blocks until then.
+// must its thread. Blocks until then, or until the domain stays down.
 bool recovery_thread_again(uint32_t domain, uint32_t generation, int status);
 
 extern const char recovery_thread_name[];        // of thread 0

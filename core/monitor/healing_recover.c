@@ -128,6 +128,7 @@ struct fault_record *domain_end(const struct fault *fault, uint32_t executing) {
     of->state = is_down ? SYSTEM_DOMAIN_DOWN : SYSTEM_DOMAIN_ENDED;
     of->due_ns = time_now_ns() + wait_ms * 1000000ull;
     record->outcome = is_down ? FAULT_DOWN : FAULT_WAITS;
+    if (is_down) threads_restart_wake(); // its own threads end
     record->wait_ms = wait_ms;
     record->tsc[FAULT_UNWOUND] = now_tsc();
     threads_priority(HEALER, HEALER_PRIORITY);
@@ -307,6 +308,6 @@ void recovery_serve(void) {
 bool recovery_thread_again(uint32_t domain, uint32_t generation, int status) {
     if (status != -EDOMAINDEAD) return false;
     if (domains[domain].generation == generation && domains[domain].state == SYSTEM_DOMAIN_RUNNING) return false;
-    while (domains[domain].state != SYSTEM_DOMAIN_RUNNING) threads_restart_wait();
-    return true;
+    while (domains[domain].state != SYSTEM_DOMAIN_RUNNING && domains[domain].state != SYSTEM_DOMAIN_DOWN) threads_restart_wait();
+    return domains[domain].state == SYSTEM_DOMAIN_RUNNING;
 }
