@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include "alloc.h"
 #include "clock.h"
+#include "farewell.h"
 #include "flow.h"
 #include "link.h"
 #include "private_copy.h"
@@ -41,6 +42,8 @@ void *net_calloc(size_t count, size_t bytes) {
 static uint32_t empty_at;
 static bool is_known_empty;
 
+static uint64_t farewell_ns;      // when farewell_send() is to be called again
+
 static uint32_t device_events(void) { return link_event() < 0 ? 0 : event_count((uint32_t)link_event()); }
 
 // Sends, receives and runs timers, without waiting; stops early once wanted events are there for owner. can_wait: what
@@ -54,6 +57,7 @@ static void stack_poll(uint32_t owner, uint32_t wanted, bool can_wait) {
         is_known_empty = !link_receive();
     }
     timers_run();
+    farewell_ns = farewell_send();
     (void)link_flush();
 }
 
@@ -67,7 +71,7 @@ static uint64_t earlier(uint64_t one_ns, uint64_t other_ns) { return one_ns < ot
 
 // When something has to be done even if no frame comes.
 static uint64_t next_timer_ns(uint64_t now_ns) {
-    const uint64_t due_ns = timers_next_ns();
+    const uint64_t due_ns = earlier(timers_next_ns(), farewell_ns);
     return link_flush() && !link_is_away() ? due_ns : earlier(due_ns, now_ns + RETRY_MS * NS_PER_MS);
 }
 
@@ -99,13 +103,13 @@ static void wait_for_events(uint32_t self, uint32_t wanted, uint64_t deadline_ns
 
 int net_init(uint32_t generation, int persist_valid) {
     (void)generation;
-    (void)persist_valid;
     const int error = random_init(); // first: lwIP draws its first port
     if (error < 0)
         return error;
     lwip_init();
     timers_init();
     socket_init();
+    farewell_init(persist_valid);
     return flow_init() < 0 ? -ENOMEM : link_init();
 }
 

@@ -13,6 +13,7 @@
 // closes when it does not. Everything here runs under the component lock.
 #include "socket.h"
 #include "datagram.h"
+#include "farewell.h"
 #include "flow.h"
 #include "public.h"
 #include "socket_table.h"
@@ -213,6 +214,7 @@ static err_t on_accept(void *argument, struct tcp_pcb *pcb, err_t error) {
     flow_of(pcb)->listener = 0;
     half_open--;
     socket->pcb = pcb;
+    farewell_keep(socket);
     socket->listener = socket_handle(listener);
     socket->is_new = true;
     tcp_arg(pcb, socket);

@@ -4,6 +4,7 @@
 // socket_table.c - see socket_table.h; socket_pending() and socket_fresh_owners() are in socket.h.
 #include "socket_table.h"
 #include "alloc.h"
+#include "farewell.h"
 #include "persist.h"
 #include "random.h"
 #include "socket.h"
@@ -167,6 +168,7 @@ void socket_free(struct socket *socket) {
         socket_unready(socket);
     socket_owners[socket->owner].events -= socket->events;
     socket->state = SOCKET_FREE;
+    farewell_forget(socket);
     socket->is_output_due = false;
     socket->generation = generation_next(socket->index);
     socket->next = free_sockets;

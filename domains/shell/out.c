@@ -18,8 +18,10 @@ _Static_assert(sizeof(gathered) <= CONSOLE_WRITE_MAX, "one call takes it");
 _Static_assert(sizeof(gathered) >= OUT_LINE_MAX, "it takes a line");
 
 void out_flush(void) {
-    int ignored = used ? console_write(gathered, used) : 0;
-    (void)ignored;
+    int result = used ? console_write(gathered, used) : 0;
+    if (result == -EDOMAINDEAD) // it may be back by now; text that comes twice is better than none
+        result = console_write(gathered, used);
+    (void)result;
     used = 0;
 }
 

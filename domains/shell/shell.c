@@ -4,7 +4,8 @@
 // shell.c - see shell.h.
 //
 // A prompt appears once something was typed, and only when nothing more has come: before that nobody is known to be
-// there, and a system whose input is /dev/null prints nothing of this.
+// there, and a system whose input is /dev/null prints nothing of this. After a restart it appears at once, if somebody is
+// known to be there.
 #include "shell.h"
 #include <stdbool.h>
 #include "clock.h"
@@ -12,10 +13,11 @@
 #include "console.h"
 #include "line.h"
 #include "out.h"
+#include "persist.h"
 #include "string.h"
 #include "thread.h"
 
-#define RETRY_NS 100000000u // after a moment's lack of memory
+#define RETRY_NS 100000000u // after a moment's lack of memory, or of a console
 #define WORDS_MAX 2         // a command, and the rest
 
 static const struct command {
@@ -76,10 +78,16 @@ static bool take(struct line *line, const char *input, uint32_t bytes) {
 int shell_main(void) {
     static struct line line;
     static char input[1024];
-    bool has_input = false;
+    static PERSISTENT bool has_input;
+    if (has_input) {
+        out_prompt();
+        out_flush();
+    }
     for (;;) {
         int got = console_read(input, sizeof(input));
-        if (got == -ENOMEM || got == -ENOSTACK) {
+        if (got == -EDOMAINDEAD) // it is usually back at once
+            got = console_read(input, sizeof(input));
+        if (got == -ENOMEM || got == -ENOSTACK || got == -EDOMAINDEAD) {
             (void)!thread_sleep_until(time_now_ns() + RETRY_NS);
             continue;
         }
@@ -91,6 +99,7 @@ int shell_main(void) {
         out_flush();
     }
     if (has_input) {
+        has_input = false;
         if (line.is_complete)
             out_prompt_end();
         else

@@ -6,6 +6,7 @@
 // Reading the clock needs nothing from this domain, so when it dies the time goes on, only uncorrected.
 // Invariant: whatever this file asks for, the monitor refuses rates that are off by more than 0.1%.
 #include "discipline.h"
+#include "persist.h"
 #include "string.h"
 #include "thread.h"
 #include "time.h"
@@ -17,10 +18,16 @@
 static struct time_statistics statistics;
 static struct discipline discipline;
 
+// The boot's calibration, round which corrections stay: were it the rate in force, that could walk away from restart to
+// restart. What was kept is believed when it is as close to that rate as two corrections can be apart.
+static PERSISTENT uint64_t calibrated;
+
 int time_init(uint32_t generation, int persist_valid) {
     (void)generation;
-    (void)persist_valid;
-    discipline_start(&discipline, public_area.clock.multiplier);
+    uint64_t now = public_area.clock.multiplier, distance = calibrated > now ? calibrated - now : now - calibrated;
+    if (!persist_valid || distance > now / 1000)
+        calibrated = now;
+    discipline_start(&discipline, calibrated);
     statistics = (struct time_statistics){.multiplier = discipline.nominal};
     return 0;
 }

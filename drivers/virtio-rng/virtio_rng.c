@@ -77,7 +77,6 @@ static void wait_for_device(void) {
 }
 
 int virtio_rng_init(uint32_t generation, int persist_valid) {
-    (void)persist_valid;
     buffer = xheap_alloc(sizeof(*buffer));
     if (buffer == NULL)
         return -ENOMEM;
@@ -85,7 +84,9 @@ int virtio_rng_init(uint32_t generation, int persist_valid) {
     generator_mix(&generator, generation);
     cpu_mix();
     device_ask();
-    wait_for_device();
+    (void)device_collect();
+    if (!persist_valid || !is_seeded)
+        wait_for_device();        // not after a restart if it can be helped: everybody who is to be restarted waits as well
     log_line("virtio_rng: RDRAND %s; device %s%s", has_rdrand ? "yes" : "no",
              !has_device ? "no" : device_bytes < SEED_BYTES ? "late" : "yes",
              is_seeded ? "" : ": no secrets from here");

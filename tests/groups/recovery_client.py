@@ -98,9 +98,15 @@ def main():
         does(worker, 0)
         for number in range(1, int(times) + 1):
             request = ["DEBUG", "INJECT", component, kind] + (["tick"] if when == "tick" else ["call", 1 + number % 3])
-            reply = control.ask(*request)
-            if reply != b"+OK":
-                raise Wrong(f"{request}: {reply}")
+            try:
+                reply = control.once([str(word).encode() for word in request])
+                if reply != b"+OK":
+                    raise Wrong(f"{request}: {reply}")
+            except TimeoutError as late:
+                raise Wrong(f"no reply to {request}") from late
+            except OSError: # it happened before the reply had left
+                control.resets += 1
+                control.connection = None
             end = time.monotonic() + WAIT_SECONDS
             while True:
                 does(worker, number)
