@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include "alloc.h"
 #include "boot.h"
+#include "clock.h"
 #include "flow.h"
 #include "invariant.h"
 #include "netdev.h"
@@ -35,7 +36,8 @@
 // A segment that the device is to cut: with its headers it fits the staging object, and leaves room for some small
 // frames.
 #define GSO_BYTES_MAX 61440
-#define TX_TRIES_MAX 8 // then the staged frames are given up: it may be them that kill the driver
+// For so long the staged frames are offered to a driver that is dead: two restarts. Longer not, since it may be them that kill it.
+#define TX_PATIENCE_NS 50000000
 #define GSO_MSS_MIN 536 // a peer that wants less would have the device make tens of thousands of frames of one segment
 
 static struct netif interface;
@@ -53,7 +55,8 @@ static uint32_t rx_held, rx_held_bytes;
 // Transmission: [first, first + count) of tx_descriptors are gathered in staging and not yet taken by the driver.
 static uint8_t *staging;
 static struct netdev_frame *tx_descriptors;
-static uint32_t staged_bytes, tx_count, tx_tries;
+static uint32_t staged_bytes, tx_count;
+static uint64_t tx_until_ns; // when these are given up; 0: the driver is not known to be dead
 static bool tx_refused; // lwIP was told ERR_MEM since the last complete flush
 
 // ---- received frames ----
@@ -254,12 +257,15 @@ bool link_receive(void) {
 // sent some: a frame that comes twice does no harm, one that is lost costs TCP a time-out.
 static int transmit(void) {
     int taken = -EDOMAINDEAD;
-    for (int tries = 0; tries < 2 && taken == -EDOMAINDEAD; tries++, tx_tries++)
+    for (int tries = 0; tries < 2 && taken == -EDOMAINDEAD; tries++)
         taken = netdev_transmit(staging, staged_bytes, tx_descriptors, tx_count);
     is_away = taken == -EDOMAINDEAD;
-    if (is_away && tx_tries < TX_TRIES_MAX)
+    const uint64_t now_ns = is_away ? time_now_ns() : 0;
+    if (is_away && tx_until_ns == 0)
+        tx_until_ns = now_ns + TX_PATIENCE_NS;
+    if (is_away && now_ns < tx_until_ns)
         return 0;
-    tx_tries = 0;
+    tx_until_ns = 0;
     return taken;
 }
 
