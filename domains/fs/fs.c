@@ -4,6 +4,7 @@
 // fs.c - names: open, close, describe, remove, rename; see fs.h. handle.c does the rest.
 //
 // Every path function follows the path to its last name, holds what it found, acts, and drops what it held.
+#include "evidence.h"
 #include "log.h"
 #include "public.h"
 #include "state.h"
@@ -23,6 +24,13 @@ static void generations_renew(uint32_t generation, int persist_valid) {
     }
 }
 
+static void say_empty(uint32_t generation, const char *why, const struct ram_evidence *found, int error) {
+    char path[EVIDENCE_PATH_BYTES];
+    bool is_saved = error == 0 && evidence_save(generation, why, found, path);
+    log_line("fs: starting empty, for what was kept is not consistent: %s (near number %lu, byte %lu; evidence: %s)", why,
+             found->number, (unsigned long)found->offset, is_saved ? path : "no room for it");
+}
+
 int fs_init(uint32_t generation, int persist_valid) {
     const struct ram_memory memory = {fs_kept.region, sizeof(fs_kept.region), fs_kept.map};
     const uint64_t seed[2] = {public_area.boot_random[0] ^ __builtin_ia32_rdtsc(),
@@ -30,14 +38,19 @@ int fs_init(uint32_t generation, int persist_valid) {
     struct ram *ram = &fs_state.ram;
     memset(&fs_state, 0, sizeof(fs_state));
     generations_renew(generation, persist_valid);
-    const char *why = persist_valid ? ram_reopen(ram, &fs_kept.ram, &memory, seed) : NULL;
-    int result = why || !persist_valid ? ram_open(ram, &fs_kept.ram, &memory, seed) : 0;
+    struct ram_evidence found;
+    const char *why = persist_valid ? ram_reopen(ram, &fs_kept.ram, &memory, seed, &found) : NULL;
     if (why)
-        log_line("fs: starting empty, for what was kept is not consistent: %s", why);
+        evidence_take(&found);
+    int result = why || !persist_valid ? ram_open(ram, &fs_kept.ram, &memory, seed) : 0;
+    if (result == 0)
+        result = vfs_mount(&fs_state.vfs, &ram->mount, NULL);
+    if (why)
+        say_empty(generation, why, &found, result);
     else if (persist_valid)
         log_line("fs: kept %lu files and directories, %lu bytes", ram->nodes,
                  heap_statistics_in(&ram->heap).used_bytes);
-    return result < 0 ? result : vfs_mount(&fs_state.vfs, &ram->mount, NULL);
+    return result;
 }
 
 void fs_end(void) { ram_close(&fs_state.ram); }

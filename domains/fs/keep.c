@@ -24,6 +24,8 @@ struct keep {
     struct ram *ram;
     struct heap_salvage salvage;
     const char *why;             // what is inconsistent
+    const char *region;
+    struct ram_evidence *evidence;
     uint32_t names;
     struct ram_node *leaving_directory; // where the name that is leaving was met, and in which slot
     uint32_t leaving_slot;
@@ -34,6 +36,9 @@ static bool refuse(struct keep *keep, const char *why) {
     keep->why = why;
     return false;
 }
+
+// What is looked at from here on, and lies in the region.
+static void look_at(struct keep *keep, const void *at) { keep->evidence->offset = (size_t)((const char *)at - keep->region); }
 
 static bool subtree_keep(struct keep *keep, struct ram_contents *contents, void **at, uint32_t height) {
     if (!heap_keep(&keep->salvage, at, BLOCK_BYTES))
@@ -68,6 +73,8 @@ static bool entries_keep(struct keep *keep, struct ram_entries *entries) {
 static bool node_keep(struct keep *keep, struct ram_node *node, struct ram_entry *entry) {
     if (!heap_keep(&keep->salvage, node, sizeof(*node)))
         return refuse(keep, "a file or directory is none, or has two names");
+    look_at(keep, node);
+    keep->evidence->number = node->number;
     if (node->number == 0 || node->number > keep->ram->kept->last_number)
         return refuse(keep, "the number of a file or directory was never given");
     node->node.mount = &keep->ram->mount;
@@ -89,6 +96,8 @@ static bool name_is_good(const char *name, uint32_t bytes) {
 static bool entry_keep(struct keep *keep, struct ram_node *directory, uint32_t slot) {
     struct ram_entry *entry = directory->entries.slots[slot];
     size_t room = heap_keep(&keep->salvage, entry, sizeof(*entry) + 2);
+    look_at(keep, room ? (const void *)entry : directory);
+    keep->evidence->number = directory->number;
     if (!room || entry->name_bytes > FS_NAME_MAX || sizeof(*entry) + entry->name_bytes + 1 > room ||
         !name_is_good(entry->name, entry->name_bytes))
         return refuse(keep, "a name is none, or is used twice");
@@ -180,7 +189,7 @@ static bool tree_settle(struct keep *keep, struct ram_node *root) {
             if (!entry)
                 continue;
             if (is_checked && directory_find(ram, at, entry->name, entry->name_bytes))
-                return refuse(keep, "a directory has two equal names");
+                return look_at(keep, entry), keep->evidence->number = at->number, refuse(keep, "a directory has two equal names");
             table_insert(ram, entry);
             if (entry->node->node.type == FS_TYPE_FILE) {
                 contents_trim(&ram->heap, &entry->node->contents);
@@ -208,8 +217,9 @@ static bool everything_find(struct keep *keep) {
 }
 
 const char *ram_reopen(struct ram *ram, struct ram_kept *kept, const struct ram_memory *memory,
-                       const uint64_t seed[2]) {
-    struct keep keep = {.ram = ram};
+                       const uint64_t seed[2], struct ram_evidence *evidence) {
+    struct keep keep = {.ram = ram, .region = memory->region, .evidence = evidence};
+    *evidence = (struct ram_evidence){0};
     *ram = (struct ram){.mount.operations = &ram_operations, .kept = kept, .seed = {seed[0], seed[1]}};
     if (kept->layout != RAM_LAYOUT)
         return "there was no file system yet";

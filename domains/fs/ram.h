@@ -105,10 +105,16 @@ static inline struct ram *ram_of(const struct fs_node *node) { return (struct ra
 static inline struct ram_node *ram_node(struct fs_node *node) { return (struct ram_node *)node; }
 extern const struct fs_operations ram_operations;
 
+struct ram_evidence {            // where something is inconsistent
+    uint64_t number;             // of the file or directory that was looked at last; 0: none
+    size_t offset;               // of what was looked at last, in the region
+};
+
 // keep.c: instead of ram_open, the file system as it was, checked. No node is held. NULL, or why it is not to be had:
-// then all of *ram is to be made by ram_open. Takes time in proportion to the memory that the files take, whatever the
-// memory holds.
-const char *ram_reopen(struct ram *ram, struct ram_kept *kept, const struct ram_memory *memory, const uint64_t seed[2]);
+// then all of *ram is to be made by ram_open, and *evidence says where. Takes time in proportion to the memory that the
+// files take, whatever the memory holds.
+const char *ram_reopen(struct ram *ram, struct ram_kept *kept, const struct ram_memory *memory, const uint64_t seed[2],
+                       struct ram_evidence *evidence);
 
 // directory.c
 int directory_open(struct ram *ram, uint32_t names_wanted); // the table of names, for about as many. -ENOMEM
