@@ -21,6 +21,7 @@
 // How long a restart waits after so many faults in a row without a served call; then it stays down.
 static const uint32_t back_off_ms[] = {0, 10, 100, 1000};
 #define BACK_OFF_STEPS (sizeof back_off_ms / sizeof *back_off_ms)
+#define CALLEE_WAIT_MS 10                // an init that failed because whom it called is down is no failure of its own
 #define SERVED_MS 100                    // who lived so long has served, also where nobody calls it
 
 static struct healing {
@@ -30,6 +31,7 @@ static struct healing {
     uint64_t started_ns, calls;          // when it was RUNNING last, and the calls into it by then
     uint64_t inside;                     // ENDED: bit = thread that was inside
     struct fault_record *record;         // of what ended it,
+    bool is_innocent;                    // STARTING: its init was told -EDOMAINDEAD
     uint64_t number;                     // if it has this number still: only the last FAULTS_KEPT are kept
 } domains[DOMAIN_MAX];
 
@@ -119,12 +121,14 @@ struct fault_record *domain_end(const struct fault *fault, uint32_t executing) {
     threads_leave(domain, executing, &of->inside, &others, record);
     int error = nucleus_domain_freeze(domain);
     (void)error;                          // it is a domain
-    of->failures = served ? 1 : of->failures + 1;
+    bool is_innocent = of->is_innocent && of->failures; // its own failures are as many as they were
+    of->is_innocent = false;
+    of->failures = served ? 1 : of->failures + !is_innocent;
     of->record = record;
     of->number = record->number;
     record->restart = of->failures;
     bool is_down = of->failures > BACK_OFF_STEPS;
-    uint32_t wait_ms = is_down ? 0 : back_off_ms[of->failures - 1];
+    uint32_t wait_ms = is_innocent ? CALLEE_WAIT_MS : is_down ? 0 : back_off_ms[of->failures - 1];
     of->state = is_down ? SYSTEM_DOMAIN_DOWN : SYSTEM_DOMAIN_ENDED;
     of->due_ns = time_now_ns() + wait_ms * 1000000ull;
     record->outcome = is_down ? FAULT_DOWN : FAULT_WAITS;
@@ -208,6 +212,7 @@ static bool init(const struct component *component) {
     // The first time it is the configuration that is wrong, or the machine, and no restart mends that.
     if (generation == BOOT_GENERATION && result != -EDOMAINDEAD) boot_refused(component->name, result);
     say("monitor: %s_init returned %d\n", component->name, result);
+    of->is_innocent = result == -EDOMAINDEAD;
     struct fault failed = {.kind = FAULT_INIT, .domain = component->domain, .tsc = now_tsc()};
     domain_end(&failed, 0);
     return false;
