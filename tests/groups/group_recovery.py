@@ -259,14 +259,19 @@ def tokens(running, folder):
 
 
 def tokens_are_new(folder):
-    """Test 52 of the security document: no token that fs had is good for anything; nobody else's has changed."""
+    """Test 52 of the security document: no token that fs had is good for anything; nobody else's has changed. The edge of the call
+    that was under way keeps its own until the next restart by another one (CAVEATS)."""
     edges = audit.load(folder)["edges"]
     with start(folder) as running:
         running.wait_ready(30)
         before = tokens(running, folder)
+        old = {token for token in before["fs"] if token}
         crash(running, "fs", "illegal", "call", 1)
+        kept = old & set(tokens(running, folder)["fs"])
+        check(len(kept) <= 1, f"fs has {len(kept)} tokens of before")
+        crash(running, "fs", "illegal", "call", 6) # several of kv's calls in turn
         after = tokens(running, folder)
-        old, new = {token for token in before["fs"] if token}, {token for token in after["fs"] if token}
+        new = {token for token in after["fs"] if token}
         check(len(old) > 2 and len(old) == len(new), f"fs had {len(old)} tokens and has {len(new)}")
         check(not old & new, "fs has a token of before")
         for name in ("net", "kv", "monitor"):

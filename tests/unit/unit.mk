@@ -12,7 +12,7 @@ O ?= build
 comma := ,
 unit := $(O)/unit
 unit-tests := alloc boot boot_info command connection console discipline format fs fs_names fs_model fs_keep fs_stop \
-	generator heap journal net real resp redis sched secret shell snapshot store string virtio_rng xheap
+	generator heap journal net real resp redis sched secret shell snapshot sockets store string virtio_rng xheap
 
 kv-pure := $(filter-out domains/kv/server.c,$(wildcard domains/kv/*.c)) $(wildcard domains/fs/*.c) lib/heap_salvage.c lib/boot.c lib/format.c tests/unit/fake_services.c
 test-alloc-src := lib/alloc.c
@@ -51,6 +51,9 @@ test-net-src := $(filter-out domains/net/status.c,$(wildcard domains/net/*.c)) l
 test-net-flags := -Wno-error -Wno-unused-parameter -Wno-address -DSSIZE_MAX=__LONG_MAX__ -include sys/types.h -iquote drivers/netdev -iquote domains/net/port \
 	-isystem $(O)/sources/lwip/src/include -DCONFIG_NET_CONNECTIONS_MAX=1000 -DCONFIG_NET_WINDOW_KIB=512 \
 	-DCONFIG_NET_SEND_BUFFER_KIB=512 -DCONFIG_NET_RX_FRAMES_MAX=1000 -DCONFIG_NET_RX_QUEUE_KIB=4096 -DCONFIG_NET_DATAGRAMS_MAX=16
+# domains/net/socket_table.c is included by the test: a restart empties what is static in it.
+test-sockets-src := tests/unit/fake_heap.c
+test-sockets-flags := $(test-net-flags)
 
 test-real-flags := -lm
 # The address sanitizer keeps its shadow where the driver's window lies.
