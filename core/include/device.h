@@ -30,8 +30,8 @@ struct device_buffer {
 // range above; -ENODEV when this platform has no such device; -EIO when it has given up (the network on pc: it met what
 // it could not make sense of), and takes nothing before a restart of its driver resets it. The console may serve fewer
 // buffers than have text waiting. A read of the console whose result is 0 or negative is the end of its input: reported
-// once, and from then on reading is -ENODEV. A device with a window (virtio_ring.h: the source of entropy; on platform pc
-// the network too) is not read: what it received lies there. DEVICE_NOTIFY tells it that there is room again; the one
+// once, and from then on reading is -ENODEV. A device with a window (virtio_ring.h: the source of entropy; on pc the
+// network too) is not read: what it received lies there. DEVICE_NOTIFY tells it that there is room again; the one
 // buffer that must come with it is not looked at. Returns 0; -EINVAL for a device without a window. To the source of
 // entropy it says: another answer, please; 0 also while one is outstanding.
 GATE(monitor) int device_submit(uint32_t device, uint32_t operation,

@@ -128,8 +128,8 @@ def all_heal(kind):
 
 
 def driver_dies_often():
-    """One connection of one client outlives every death of the driver; and the device's new start takes no memory: all of
-    the machine's would not be enough."""
+    """One connection of one client outlives every death of the driver; and the device's new start takes no memory: all
+    of the machine's would not be enough."""
     with Served(memory_mib=DEATHS * NETWORK_MIB // 2) as served, concurrent.futures.ThreadPoolExecutor(1) as pool:
         running = served.running
         client = pool.submit(load.redis_benchmark, running, "set", 1, 1, 200 * DEATHS)
@@ -194,6 +194,7 @@ def cases():
                         lambda kind=kind: dies(19, kind, ["Guest says index 300", works]), skip)
     for kind in KINDS:
         yield ktap.Case(f"separate: {kind} in each component", lambda kind=kind: all_heal(kind), skip)
-    yield ktap.Case(f"separate: {DEATHS} deaths of the driver cost no connection and no memory", driver_dies_often, skip)
+    yield ktap.Case(f"separate: {DEATHS} deaths of the driver cost no connection and no memory", driver_dies_often,
+                    skip)
     yield ktap.Case("separate: a device that does not answer its reset stays off", never_answers, skip)
     yield ktap.Case("separate: under load and idle nothing is ended", without_cause, skip)
