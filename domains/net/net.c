@@ -113,9 +113,18 @@ int net_init(uint32_t generation, int persist_valid) {
     return flow_init() < 0 ? -ENOMEM : link_init();
 }
 
-int net_listen(uint16_t port, uint32_t backlog) { return socket_listen(thread_self(), port, backlog); }
+// Bit = thread that took a port since this start. Whoever has none, and asks for events, had one before a restart of net
+// that it did not see, because it was elsewhere.
+static uint64_t served;
 
-int net_bind(uint16_t port) { return socket_bind(thread_self(), port); }
+static int serve(int result) {
+    served |= result > 0 ? 1ull << thread_self() : 0;
+    return result;
+}
+
+int net_listen(uint16_t port, uint32_t backlog) { return serve(socket_listen(thread_self(), port, backlog)); }
+
+int net_bind(uint16_t port) { return serve(socket_bind(thread_self(), port)); }
 
 static int send_apply(uint32_t self, const struct net_send *send, const void *data, size_t bytes) {
     if (send->offset > bytes || send->bytes > bytes - send->offset || send->bytes > INT32_MAX)
@@ -130,6 +139,8 @@ int net_exchange(struct net_batch *batch, const void *data, size_t bytes) {
     private_copy(&head, batch, sizeof(head));
     if (head.send_count > NET_SENDS_MAX || head.event_count < 1 || head.event_count > NET_EVENTS_MAX)
         return -EINVAL;
+    if (!(served >> self & 1))
+        return -ESTALE;
     for (uint32_t i = 0; i < head.send_count; i++) {
         struct net_send send;
         private_copy(&send, &batch->sends[i], sizeof(send));

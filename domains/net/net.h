@@ -83,7 +83,9 @@ GATE(net) int net_bind(uint16_t port);
 // Queues the sends (they point into data, bytes long; NULL and 0 when there are none), then waits for events and
 // returns their number (0: the deadline passed). Sent bytes are copied, so data is the caller's again on return.
 // Data that is not fetched stays queued, and the peers' windows close.
-// Errors: -EINVAL for counts out of range; those of a single send are in its result (-EINVAL there: outside data).
+// Errors: -EINVAL for counts out of range; -ESTALE when the thread took no port since net started: net was restarted while
+// the thread was elsewhere, and its ports have to be taken again. Those of a single send are in its result (-EINVAL
+// there: outside data).
 BLOCKS GATE_GIVES(net) int net_exchange(lend_inout(sizeof(struct net_batch)) struct net_batch *batch,
                                         lend_in(bytes) const void *data, size_t bytes);
 

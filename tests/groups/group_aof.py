@@ -156,6 +156,37 @@ def returns():
         equal("exit status", running.stop(), 0)
 
 
+def elsewhere():
+    """net dies in calls that tell kv nothing of its port, or in none of kv's: kv notices by the next one, and listens again."""
+    with crashing() as running:
+        running.wait_ready(30)
+        equal("SET of a big value", set_big(running, "big"), "OK")
+        for call in range(1, 13):
+            start = len(running.console())
+            running.redis("DEBUG", "INJECT", "net", "illegal", "call", str(call))
+            for _ in range(3):
+                running.redis("GET", "big")
+            running.wait_for("^HEALREC number=.* domain=net ", 10, start)
+            ask(running, ("STRLEN big", str(BIG_BYTES)))
+        lines = running.console()
+        check("kv: net failed with error 116; 1 keys kept" in lines, "net never died where kv could not see it")
+        equal("exit status", running.stop(), 0)
+
+
+def after_save():
+    """kv dies without a log: it has what the last SAVE wrote."""
+    with crashing() as running:
+        running.wait_ready(30)
+        for number in range(3):
+            ask(running, (f"SET a {number}", "OK"), ("SAVE", "OK"), ("SET b unsaved", "OK"))
+            start = len(running.console())
+            running.redis("DEBUG", "INJECT", "kv", "illegal")
+            running.redis("PING")
+            running.wait_for(r"^kv: /dump\.kv loaded: 1 keys", 10, start)
+            ask(running, ("GET a", str(number)), ("EXISTS b", "0"))
+        equal("exit status", running.stop(), 0)
+
+
 def on_pc():
     """The same log where ring 0 is ours: fs dies in a write, then kv dies, and reads it."""
     elf = os.path.join(group_inject.image("separate", platform="pc"), "cloister.elf")
@@ -185,6 +216,8 @@ def cases():
                                               ("net", "illegal", 150, True), ("kv", "write", 150, True)):
         yield ktap.Case(f"{component} dies again and again: every acknowledged increment is there, once",
                         lambda arguments=(component, kind, every_ms, resets): survives(*arguments), skip)
+    yield ktap.Case("net dies while kv is elsewhere", elsewhere, skip)
+    yield ktap.Case("kv dies after SAVE", after_save, skip)
     yield ktap.Case("fs dies and stays down", without_fs, skip)
     yield ktap.Case("fs dies in many ways, and is back in a second", returns, skip)
     yield ktap.Case("pc: fs and kv die", on_pc, pc.missing("kernel"))
