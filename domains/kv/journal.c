@@ -191,7 +191,7 @@ static int append(struct journal *journal) {
     journal->used -= done;
     if (journal->used && done)
         memmove(journal->bytes, journal->bytes + done, journal->used);
-    if (result == -EBADF || file_is_lost(result)) {
+    if (result < 0 && result != -ENOSPC) { // whatever it was, a fresh handle cannot be worse
         file_close(journal->file);
         journal->file = 0;
     }
@@ -218,7 +218,7 @@ int journal_flush(struct store *store) {
     struct journal *journal = &store->journal;
     int before = journal->error, result = write_once(store);
     struct patience patience = {.until_ns = before || result == 0 ? 0 : time_now_ns() + PATIENCE_NS};
-    while ((file_is_lost(result) || result == -EBADF) && patience_wait(&patience))
+    while (result < 0 && result != -ENOSPC && patience_wait(&patience)) // all but a full file system may pass
         result = write_once(store);
     if (result < 0 && !before)
         log_line("kv: %s is not written: %s (error %d); until it is, writes are refused", JOURNAL_FILE, file_error(result),

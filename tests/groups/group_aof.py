@@ -195,8 +195,8 @@ def on_pc():
         ask(running, ("SET a 1", "OK"), ("DEBUG INJECT fs write call 1", "OK"), ("INCR a", "2"), ("DEBUG INJECT fs loop call 1", "OK"), ("INCR a", "3"))
         running.redis("DEBUG", "INJECT", "kv", "illegal")
         running.redis("PING")
-        running.wait_for(r"^kv: /appendonly\.aof loaded: 1 keys from 3 commands", 30)
-        running.wait_for(r"^kv: port .*ready$", 30, len(running.console()) - 1)
+        _, line = running.wait_for(r"^kv: /appendonly\.aof loaded: 1 keys from 3 commands", 30)
+        running.wait_for(r"^kv: port .*ready$", 30, line)
         ask(running, ("GET a", "3"), ("CONFIG GET appendfsync", "appendfsync\nalways"))
         check("faults_total:3" in running.redis("INFO", "faults"), running.report("INFO faults"))
 

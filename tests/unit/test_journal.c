@@ -509,6 +509,22 @@ static void fs_dies_renaming(void **state) {
     }
 }
 
+// An answer that cannot be is asked for again; the bytes are there once.
+static void fs_answers_nonsense(void **state) {
+    (void)state;
+    static const int errors[] = {-EIO, -EBADF, -ENOSTACK, -EFAULT, 1 << 30};
+    for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
+        say(counting);
+        death.only = "fs_pwrite";
+        death.moment = AFTER;
+        death.error = errors[i];
+        death.countdown = 1;
+        assert_null(strstr(say(counting), "MISCONF"));
+        assert_int_equal(death.countdown, 0);
+        assert_reloads();
+    }
+}
+
 // It comes back with less than it had taken: the store has all, and the file is written from that.
 static void fs_loses_the_end(void **state) {
     (void)state;
@@ -686,7 +702,7 @@ static void snapshot_and_log(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {TEST(effects), TEST(format_of_the_file), TEST(time_does_not_matter), TEST(rewriting),
                                        TEST(rewrites_itself), TEST(policies), TEST(random_commands), TEST(torn_tails),
-                                       TEST(damage), TEST(fs_dies_anywhere), TEST(fs_dies_renaming), TEST(fs_loses_the_end), TEST(fs_dies_while_loading),
+                                       TEST(damage), TEST(fs_dies_anywhere), TEST(fs_dies_renaming), TEST(fs_loses_the_end), TEST(fs_answers_nonsense), TEST(fs_dies_while_loading),
                                        TEST(fs_stays_down), TEST(fs_is_full), TEST(waiting_replies), TEST(settings),
                                        TEST(kv_restarts), TEST(snapshot_and_log)};
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
