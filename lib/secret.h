@@ -9,10 +9,10 @@
 
 #include <stdint.h>
 
-// Draws secret. When there is no source of entropy, it logs so in who's name, and makes one of boot_random and the time
-// stamp counter: strangers cannot guess that, but another domain can. Returns 0; -EDOMAINDEAD, and nothing drawn, when the
-// source's domain is dead: <component>_init passes that on, and is called again after a while. At the fourth start in a row
-// that hears it, the source counts as gone. Does not block.
+// Draws secret. When there is no source of entropy, it logs so in who's name, and makes one of boot_random and the
+// time stamp counter: strangers cannot guess that, but another domain can. Returns 0; -EDOMAINDEAD, and nothing
+// drawn, when the source's domain is dead: <component>_init passes that on, and is called again after a while. At the
+// fourth start in a row that hears it, the source counts as gone. Does not block.
 int secret_draw(const char *who, uint64_t secret[2]);
 
 #endif

@@ -27,11 +27,12 @@ void evidence_take(const struct ram_evidence *found) {
     memcpy(evidence.page, fs_kept.region + first, left < EVIDENCE_BYTES ? left : EVIDENCE_BYTES);
 }
 
-bool evidence_save(uint32_t generation, const char *why, const struct ram_evidence *found, char path[EVIDENCE_PATH_BYTES]) {
+bool evidence_save(uint32_t generation, const char *why, const struct ram_evidence *found,
+                   char path[EVIDENCE_PATH_BYTES]) {
     char text[200];
     size_t path_bytes = format(path, EVIDENCE_PATH_BYTES, DIRECTORY "/restart-%u", generation);
-    size_t bytes = format(text, sizeof(text), "%s; near number %lu, byte %lu of the files' memory: the table, and the page\n", why,
-                          found->number, (unsigned long)found->offset);
+    size_t bytes = format(text, sizeof(text), "%s; near number %lu, byte %lu of the files' memory: the table, and the page\n",
+                          why, found->number, (unsigned long)found->offset);
     if (fs_mkdir(DIRECTORY, sizeof(DIRECTORY) - 1) < 0)
         return false;
     int file = fs_open(path, path_bytes, FS_WRITE | FS_CREATE | FS_APPEND);

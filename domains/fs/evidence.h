@@ -12,6 +12,7 @@
 // Copies what ram_reopen() refused, before ram_open() makes that memory new.
 void evidence_take(const struct ram_evidence *found);
 // Makes it a file, once the new file system is mounted; path becomes its name. False when there is no room.
-bool evidence_save(uint32_t generation, const char *why, const struct ram_evidence *found, char path[EVIDENCE_PATH_BYTES]);
+bool evidence_save(uint32_t generation, const char *why, const struct ram_evidence *found,
+                   char path[EVIDENCE_PATH_BYTES]);
 
 #endif

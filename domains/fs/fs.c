@@ -27,8 +27,8 @@ static void generations_renew(uint32_t generation, int persist_valid) {
 static void say_empty(uint32_t generation, const char *why, const struct ram_evidence *found, int error) {
     char path[EVIDENCE_PATH_BYTES];
     bool is_saved = error == 0 && evidence_save(generation, why, found, path);
-    log_line("fs: starting empty, for what was kept is not consistent: %s (near number %lu, byte %lu; evidence: %s)", why,
-             found->number, (unsigned long)found->offset, is_saved ? path : "no room for it");
+    log_line("fs: starting empty, for what was kept is not consistent: %s (near number %lu, byte %lu; evidence: %s)",
+             why, found->number, (unsigned long)found->offset, is_saved ? path : "no room for it");
 }
 
 int fs_init(uint32_t generation, int persist_valid) {

@@ -89,9 +89,10 @@ struct fs_statistics {
 };
 
 // Called by the monitor at boot and after every restart. With persist_valid 0 the file system is empty. With 1 it has
-// the files that the generation before left, after they were checked; when they are not consistent it is empty but for
-// /lost+found/restart-<generation>, which has the evidence, and a line says why. No handle is open, and all old ones are -ESTALE. Returns 0; -ENOMEM when FS_FILES_KIB is too small for
-// a file system. Takes time in proportion to the memory that the files take, not to FS_FILES_KIB.
+// the files that the generation before left, after they were checked; when they are not consistent it is empty but
+// for /lost+found/restart-<generation>, which has the evidence, and a line says why. No handle is open, and all old
+// ones are -ESTALE. Returns 0; -ENOMEM when FS_FILES_KIB is too small for a file system. Takes time in proportion to
+// the memory that the files take, not to FS_FILES_KIB.
 GATE(fs) int fs_init(uint32_t generation, int persist_valid);
 
 // Opens what path names, and returns the handle; its position is 0. flags: of enum fs_open_flag, at least one of

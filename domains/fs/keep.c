@@ -38,7 +38,9 @@ static bool refuse(struct keep *keep, const char *why) {
 }
 
 // What is looked at from here on, and lies in the region.
-static void look_at(struct keep *keep, const void *at) { keep->evidence->offset = (size_t)((const char *)at - keep->region); }
+static void look_at(struct keep *keep, const void *at) {
+    keep->evidence->offset = (size_t)((const char *)at - keep->region);
+}
 
 static bool subtree_keep(struct keep *keep, struct ram_contents *contents, void **at, uint32_t height) {
     if (!heap_keep(&keep->salvage, at, BLOCK_BYTES))
@@ -188,8 +190,11 @@ static bool tree_settle(struct keep *keep, struct ram_node *root) {
             struct ram_entry *entry = at->entries.slots[slot++];
             if (!entry)
                 continue;
-            if (is_checked && directory_find(ram, at, entry->name, entry->name_bytes))
-                return look_at(keep, entry), keep->evidence->number = at->number, refuse(keep, "a directory has two equal names");
+            if (is_checked && directory_find(ram, at, entry->name, entry->name_bytes)) {
+                look_at(keep, entry);
+                keep->evidence->number = at->number;
+                return refuse(keep, "a directory has two equal names");
+            }
             table_insert(ram, entry);
             if (entry->node->node.type == FS_TYPE_FILE) {
                 contents_trim(&ram->heap, &entry->node->contents);

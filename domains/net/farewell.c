@@ -3,8 +3,8 @@
 
 // farewell.c - the interface is in farewell.h.
 //
-// Paced: peers share a link whose queue is short. The first segment to an address would wait for its hardware address, and
-// the second replace it, so each waits until that is known.
+// Paced: peers share a link whose queue is short. The first segment to an address would wait for its hardware
+// address, and the second replace it, so each waits until that is known.
 #include "farewell.h"
 #include "clock.h"
 #include "persist.h"
@@ -66,8 +66,10 @@ static bool is_possible(union farewell to) {
 void farewell_keep(const struct socket *socket) {
     if (kept[socket->index] != 0 && netif_default != NULL)
         say((union farewell){ .word = kept[socket->index] }); // it has to make room before its turn
-    kept[socket->index] = (union farewell){ .address = ip_addr_get_ip4_u32(&socket->pcb->remote_ip),
-                                            .port = socket->pcb->remote_port, .local_port = socket->pcb->local_port }.word;
+    const struct tcp_pcb *pcb = socket->pcb;
+    const union farewell farewell = { .address = ip_addr_get_ip4_u32(&pcb->remote_ip), .port = pcb->remote_port,
+                                      .local_port = pcb->local_port };
+    kept[socket->index] = farewell.word;
 }
 
 void farewell_forget(const struct socket *socket) { kept[socket->index] = 0; }

@@ -6,11 +6,11 @@
 //   farewell_keep, farewell_forget   a socket's connection, in persistent memory
 //   farewell_send                    tells some of those of before
 //
-// A peer that waits for a reply has nothing to send, so without this it would wait for ever. It cannot simply be sent a reset:
-// that has to carry the next sequence number, which died with lwIP. So it gets a SYN, which it must answer by telling what it
-// expects (RFC 5961, 4), and lwIP resets whom it does not know.
-// Invariant: what is kept is a word per socket that one store changes, so it is right or absent; if it is wrong in spite of that,
-// somebody gets a segment that means nothing to them.
+// A peer that waits for a reply has nothing to send, so without this it would wait for ever. It cannot simply be sent
+// a reset: that has to carry the next sequence number, which died with lwIP. So it gets a SYN, which it must answer
+// by telling what it expects (RFC 5961, 4), and lwIP resets whom it does not know.
+// Invariant: what is kept is a word per socket that one store changes, so it is right or absent; if it is wrong in
+// spite of that, somebody gets a segment that means nothing to them.
 #ifndef NET_FAREWELL_H
 #define NET_FAREWELL_H
 

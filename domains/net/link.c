@@ -36,7 +36,8 @@
 // A segment that the device is to cut: with its headers it fits the staging object, and leaves room for some small
 // frames.
 #define GSO_BYTES_MAX 61440
-// For so long the staged frames are offered to a driver that is dead: two restarts. Longer not, since it may be them that kill it.
+// For so long the staged frames are offered to a driver that is dead: two restarts. Longer not, since it may be them
+// that kill it.
 #define TX_PATIENCE_NS 50000000
 #define GSO_MSS_MIN 536 // a peer that wants less would have the device make tens of thousands of frames of one segment
 
@@ -253,8 +254,8 @@ bool link_receive(void) {
 
 // ---- transmission ----
 
-// Offers the staged frames to the driver. One that dies of it is usually back at once and gets them again, though it may have
-// sent some: a frame that comes twice does no harm, one that is lost costs TCP a time-out.
+// Offers the staged frames to the driver. One that dies of it is usually back at once and gets them again, though it
+// may have sent some: a frame that comes twice does no harm, one that is lost costs TCP a time-out.
 static int transmit(void) {
     int taken = -EDOMAINDEAD;
     for (int tries = 0; tries < 2 && taken == -EDOMAINDEAD; tries++)

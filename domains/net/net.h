@@ -65,8 +65,8 @@ struct net_batch {
 };
 
 // Finds the device and announces the address. Returns 0, also when there is no device (then nothing ever connects),
-// -ENOMEM, or -EDOMAINDEAD when the driver, or the source of entropy, is dead. After a restart no socket is open, and all
-// old handles are stale; the peers of old connections are told with a reset.
+// -ENOMEM, or -EDOMAINDEAD when the driver, or the source of entropy, is dead. After a restart no socket is open, and
+// all old handles are stale; the peers of old connections are told with a reset.
 GATE(net) int net_init(uint32_t generation, int persist_valid);
 
 // Accepts connections on port, at most backlog (1..1024) not yet accepted; further ones are made to try again. To be

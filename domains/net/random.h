@@ -10,8 +10,8 @@
 
 #include <stdint.h>
 
-// Before the first of the others: nothing else makes the secret. 0, or -EDOMAINDEAD: the source of entropy is dead. Does not
-// block.
+// Before the first of the others: nothing else makes the secret. 0, or -EDOMAINDEAD: the source of entropy is dead.
+// Does not block.
 int random_init(void);
 uint32_t net_random(void);
 

@@ -4,8 +4,8 @@
 // shell.c - see shell.h.
 //
 // A prompt appears once something was typed, and only when nothing more has come: before that nobody is known to be
-// there, and a system whose input is /dev/null prints nothing of this. After a restart it appears at once, if somebody is
-// known to be there.
+// there, and a system whose input is /dev/null prints nothing of this. After a restart it appears at once, if
+// somebody is known to be there.
 #include "shell.h"
 #include <stdbool.h>
 #include "clock.h"

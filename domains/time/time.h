@@ -26,8 +26,8 @@ struct time_statistics {
     uint64_t multiplier;       // in force: ns per TSC tick, times 2^32
 };
 
-// Called by the monitor: starts from the rate that the boot calibrated, after a restart as well; the clock goes on as it
-// was until the first correction, and never steps. Returns 0. Does not block.
+// Called by the monitor: starts from the rate that the boot calibrated, after a restart as well; the clock goes on as
+// it was until the first correction, and never steps. Returns 0. Does not block.
 GATE(time) int time_init(uint32_t generation, int persist_valid);
 
 // How well the clock follows, for people and tests: fills *out, changes nothing. Returns 0. Does not block.

@@ -86,7 +86,7 @@ int virtio_rng_init(uint32_t generation, int persist_valid) {
     device_ask();
     (void)device_collect();
     if (!persist_valid || !is_seeded)
-        wait_for_device();        // not after a restart if it can be helped: everybody who is to be restarted waits as well
+        wait_for_device();        // not after a restart if it can be helped: who else is to be restarted waits as well
     log_line("virtio_rng: RDRAND %s; device %s%s", has_rdrand ? "yes" : "no",
              !has_device ? "no" : device_bytes < SEED_BYTES ? "late" : "yes",
              is_seeded ? "" : ": no secrets from here");

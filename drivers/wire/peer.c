@@ -9,9 +9,9 @@
 // Invariant: a connection is in the ring of those that have something to send at most once.
 // Only the headers are copied before they are used; payload is compared in place, each byte read once.
 //
-// The connections outlive a restart of the driver, as they would one of a driver with a wire: struct kept is persistent, each
-// step of a connection becomes visible by one store, and afterwards each sends again what may not have arrived. A batch that
-// was just complete can be counted twice then.
+// The connections outlive a restart of the driver, as they would one of a driver with a wire: struct kept is
+// persistent, each step of a connection becomes visible by one store, and afterwards each sends again what may not
+// have arrived. A batch that was just complete can be counted twice then.
 #include "peer.h"
 #include "persist.h"
 #include "string.h"
@@ -310,7 +310,8 @@ void peer_input(const uint8_t *frame, size_t bytes) {
 }
 
 // Headers of a segment whose TCP header and payload are bytes long.
-static void headers_output(uint8_t *frame, const struct connection *connection, uint32_t sequence, uint32_t bytes, uint8_t flags) {
+static void headers_output(uint8_t *frame, const struct connection *connection, uint32_t sequence, uint32_t bytes,
+                           uint8_t flags) {
     __builtin_memcpy(frame, headers, HEADERS_BYTES);
     put16(frame + 16, IP_BYTES + bytes);
     uint32_t sum = header_sum + IP_BYTES + bytes;

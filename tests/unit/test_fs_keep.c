@@ -192,8 +192,8 @@ static void evidence_is_what_was_found(void **state) {
     int64_t bytes = fs_read(file, data, sizeof(data));
     assert_true(bytes > 4096);
     const char *page = data + bytes - 4096;
-    size_t inside = offset - first;
-    assert_memory_equal(page + inside + offsetof(struct ram_node, number), before + inside + offsetof(struct ram_node, number), 8);
+    size_t at = offset - first + offsetof(struct ram_node, number);
+    assert_memory_equal(page + at, before + at, 8);
     assert_int_equal(fs_close(file), 0);
 }
 
@@ -343,7 +343,8 @@ static void noise_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         KEEP_TEST(files_are_kept),      KEEP_TEST(handles_stay_stale),         KEEP_TEST(full_and_worn),
-        KEEP_TEST(refuses_and_says_so), KEEP_TEST(evidence_is_what_was_found), KEEP_TEST(derived_data_is_made_again), KEEP_TEST(scribbles_are_survived),
+        KEEP_TEST(refuses_and_says_so), KEEP_TEST(evidence_is_what_was_found),
+        KEEP_TEST(derived_data_is_made_again), KEEP_TEST(scribbles_are_survived),
         KEEP_TEST(noise_is_refused)};
     return cmocka_run_group_tests_name("fs keep", tests, NULL, NULL);
 }

@@ -339,8 +339,8 @@ static void test_merged_segments_arrive_in_their_object(void **state) {
     peer_sequence += 60000;
 }
 
-// A driver that is back at once gets the staged frames again; one that stays away, or dies of them each time, loses them, and
-// neither is asked without a pause.
+// A driver that is back at once gets the staged frames again; one that stays away, or dies of them each time, loses
+// them, and neither is asked without a pause.
 static void test_frames_outlive_their_driver(void **state) {
     (void)state;
     connect_peer();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// test_sockets.c - domains/net/socket_table.c: a handle of before a restart, or of a closed socket, fits no other socket.
+// test_sockets.c - domains/net/socket_table.c: a handle of before a restart, or of a closed socket, fits no other
+// socket.
 #include "fake.h"
 #include "alloc.h"
 #include "farewell.h"
