@@ -19,7 +19,7 @@ import system
 GROUPS = """
 unit heap model build illegal boot fs contract misuse
 tools shell redis snapshot aof load wire stream connections udp counts
-step storm forbidden strict faults inject unwind recovery pc pc_faults pc_inject pc_tables pc_net pc_recovery entropy page
+step storm forbidden strict faults inject unwind chaos recovery pc pc_faults pc_inject pc_tables pc_net pc_recovery entropy page
 bench bench_boot
 """.split()
 # Groups whose systems do their usual work: none of them may misuse the shared heap.
