@@ -6,7 +6,7 @@
 # Invariant: each of these works in a fresh clone; scripts/setup.sh installs what is missing and is quick when nothing is.
 # Everything that they make lands in $(O).
 
-.PHONY: setup run debug iso domains graph demo test bench bench-micro bench-redis bench-copies bench-boot bench-recovery
+.PHONY: setup run debug iso domains graph demo demo-faults chaos test bench bench-micro bench-redis bench-copies bench-boot bench-recovery
 
 setup:
 	@scripts/setup.sh $(O)
@@ -50,6 +50,14 @@ bench-options = $(if $(PLATFORM),--platform $(PLATFORM)) $(if $(ACCEL),--accel $
 
 demo: setup
 	@$(PYTHON) scripts/demo.py $(bench-options)
+
+# SEED: another one breaks others in another way.
+demo-faults: setup
+	@$(PYTHON) scripts/demo_faults.py $(bench-options) $(if $(SEED),--seed $(SEED))
+
+# COUNT requests to go wrong, RATE a second, drawn from SEED.
+chaos: setup
+	@$(PYTHON) scripts/chaos.py $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED)) $(if $(RATE),--rate $(RATE))
 
 # TESTS: names of groups, for example TESTS="unit boot".
 test: setup
