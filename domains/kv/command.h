@@ -25,7 +25,8 @@ struct session {
 // read once). Returns false when the connection is to be closed after the reply.
 bool command_execute(const struct session *session, const struct resp_parser *parser, const char *input, struct reply *reply);
 
-// Executes a command of the log, in private memory. Returns 0; -EINVAL: it is unknown, does not write, or is refused; -ENOMEM.
+// Executes a command of the log, in private memory. Returns 0; -EINVAL: it is unknown, does not write, or is refused;
+// -ENOMEM.
 int command_replay(struct store *store, const struct resp_parser *parser, const char *input);
 
 #endif

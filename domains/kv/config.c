@@ -71,7 +71,8 @@ static void config_get(const struct request *request) {
     for (size_t i = 0; i < SETTINGS; i++)
         if (is_asked(request, settings[i].name)) {
             reply_word(request->reply, settings[i].name);
-            reply_word(request->reply, settings[i].print ? settings[i].print(request->store, value) : settings[i].value);
+            const char *text = settings[i].print ? settings[i].print(request->store, value) : settings[i].value;
+            reply_word(request->reply, text);
         }
 }
 
@@ -132,7 +133,8 @@ void command_config(struct request *request) {
         reply_error(request->reply, ERROR_SYNTAX);
     } else if (request_is(request, 1, "get") || request_is(request, 1, "set")) {
         char text[80];
-        format(text, sizeof(text), "ERR wrong number of arguments for 'config|%s' command", request_is(request, 1, "get") ? "get" : "set");
+        format(text, sizeof(text), "ERR wrong number of arguments for 'config|%s' command",
+               request_is(request, 1, "get") ? "get" : "set");
         reply_error(request->reply, text);
     } else {
         request_unknown_subcommand(request);

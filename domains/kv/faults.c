@@ -11,7 +11,8 @@
 
 static const char *const outcomes[] = {"stopped", "waits", "restarted", "down", "call-ended"};
 
-// The rows come through the shared heap, which everybody can write: text ends where its room does, and is one word of a line.
+// The rows come through the shared heap, which everybody can write: text ends where its room does, and is one word of a
+// line.
 static void clean(char *text, size_t room) {
     text[room - 1] = 0;
     for (char *c = text; *c; c++)
@@ -29,7 +30,8 @@ static size_t print(const struct fault_row *shared, unsigned index, char *out, s
     clean(row.caller, sizeof(row.caller));
     const char *outcome = row.outcome < sizeof(outcomes) / sizeof(*outcomes) ? outcomes[row.outcome] : "unknown";
     return format(out, room,
-                  "fault%u:domain=%s,gen=%u,component=%s,kind=%s,at=%s,gate=%s,caller=%s,number=%lu,action=%s,restart=%u,ready_us=%lu\r\n",
+                  "fault%u:domain=%s,gen=%u,component=%s,kind=%s,at=%s,gate=%s,caller=%s,number=%lu,action=%s,"
+                  "restart=%u,ready_us=%lu\r\n",
                   index, row.domain, row.generation, row.component, row.kind, row.at, row.gate, row.caller, row.number,
                   outcome, row.restart, row.ready_ns / 1000);
 }

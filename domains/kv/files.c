@@ -62,7 +62,9 @@ int file_put_aside(const char *path, char *name, size_t room) {
         format(name, room, "%s.refused-%u", path, i);
         result = WITHIN_SECOND(fs_stat(name, strlen(name), &stat));
     }
-    return result == -ENOENT ? WITHIN_SECOND(fs_rename(path, strlen(path), name, strlen(name))) : result < 0 ? result : -EEXIST;
+    if (result == -ENOENT)
+        return WITHIN_SECOND(fs_rename(path, strlen(path), name, strlen(name)));
+    return result < 0 ? result : -EEXIST;
 }
 
 int file_writer_open(struct file_writer *writer, fs_file_t file) {

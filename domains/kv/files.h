@@ -6,8 +6,8 @@
 // Interface: file_open, file_close, files_recover; file_writer_open, file_put, file_writer_close; file_put_aside,
 //            file_is_lost, file_error
 //
-// fs knows no owners of handles: what kv has open is noted in persistent memory, so that the generation after a death of
-// kv closes it.
+// fs knows no owners of handles: what kv has open is noted in persistent memory, so that the generation after a death
+// of kv closes it.
 // Invariant: at most FILES_OPEN_MAX handles are open.
 #ifndef KV_FILES_H
 #define KV_FILES_H

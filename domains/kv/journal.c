@@ -221,8 +221,8 @@ int journal_flush(struct store *store) {
     while (result < 0 && result != -ENOSPC && patience_wait(&patience)) // all but a full file system may pass
         result = write_once(store);
     if (result < 0 && !before)
-        log_line("kv: %s is not written: %s (error %d); until it is, writes are refused", JOURNAL_FILE, file_error(result),
-                 -result);
+        log_line("kv: %s is not written: %s (error %d); until it is, writes are refused", JOURNAL_FILE,
+                 file_error(result), -result);
     else if (result == 0 && before)
         log_line("kv: %s is written again", JOURNAL_FILE);
     journal->error = result;

@@ -12,8 +12,8 @@
 //   a command changes something --> record in memory --flush--> file --start--> the store again
 //
 // The file is what a client could have sent: commands as RESP arrays, each by its effect. Times are absolute, ids and
-// members that chance or the clock chose are named. While it is read, nothing expires: what expired before is deleted by
-// a record of its own.
+// members that chance or the clock chose are named. While it is read, nothing expires: what expired before is deleted
+// by a record of its own.
 // Invariant: the first `written` bytes of the file are whole writes of ours. What lies behind them (fs died in a write)
 // is cut off before the next, so no record is there twice; records leave the memory only when fs has them.
 // Invariant: store = file + bytes, unless incomplete; then only rewriting helps, and the next flush does that.
@@ -38,7 +38,8 @@ struct store;
 enum journal_policy { JOURNAL_ALWAYS, JOURNAL_EVERYSEC, JOURNAL_NO, JOURNAL_POLICIES };
 extern const char *const journal_policies[JOURNAL_POLICIES];
 
-struct journal_mark {           // where the reply to a write that is not in fs yet lies, among what its client waits for
+// Where the reply to a write that is not in fs yet lies, among what its client waits for.
+struct journal_mark {
     size_t start, end;
     uint32_t socket;            // filled in by server.c
 };
@@ -64,11 +65,11 @@ struct journal {
     } rewrites;
 };
 
-// What the boot arguments appendonly= and appendfsync= say, or what the generation before was told by CONFIG SET. Returns
-// whether the log is wanted; it is off until journal_set, or a caller that loads first, turns it on.
+// What the boot arguments appendonly= and appendfsync= say, or what the generation before was told by CONFIG SET.
+// Returns whether the log is wanted; it is off until journal_set, or a caller that loads first, turns it on.
 bool journal_configure(struct journal *journal);
-// Turns the log on, with a file written from the store, or off, with the last record in the file. Returns 0, or an error
-// of journal_rewrite: then it is as before.
+// Turns the log on, with a file written from the store, or off, with the last record in the file. Returns 0, or an
+// error of journal_rewrite: then it is as before.
 int journal_set(struct store *store, bool is_on);
 void journal_set_policy(struct journal *journal, enum journal_policy policy);
 
@@ -88,18 +89,18 @@ static inline bool journal_is_pending(const struct journal *journal) { return jo
 // When journal_flush has to be called next: 0 at once, UINT64_MAX never (there is nothing to write).
 uint64_t journal_due(const struct journal *journal);
 // Writes all records. While fs is being restarted it waits, up to PATIENCE seconds the first time; nobody is served
-// meanwhile. Returns 0, and forgets the marks; or the error: from then on writes are refused until a flush succeeds. Says
-// on the console when it fails, and when it succeeds again.
+// meanwhile. Returns 0, and forgets the marks; or the error: from then on writes are refused until a flush succeeds.
+// Says on the console when it fails, and when it succeeds again.
 int journal_flush(struct store *store);
 
-// Writes the file anew from the store, by way of another name. Returns 0; or an error of fs, or -ENOMEM: the file before
-// stays, and the console says so. Nobody is served meanwhile.
+// Writes the file anew from the store, by way of another name. Returns 0; or an error of fs, or -ENOMEM: the file
+// before stays, and the console says so. Nobody is served meanwhile.
 int journal_rewrite(struct store *store);
 
 // Adds what the file says to store, which is empty, and has journal go on behind it. A command at the end that is not
-// whole is cut off. Waits for fs for as long as it takes: a server that cannot read its data has nothing to say. Returns 0;
-// -ENOENT when there is none; -EINVAL when it is damaged, -ENOMEM when store cannot hold it, or an error of fs: store has
-// what comes before, the file has another name, and the log is incomplete.
+// whole is cut off. Waits for fs for as long as it takes: a server that cannot read its data has nothing to say.
+// Returns 0; -ENOENT when there is none; -EINVAL when it is damaged, -ENOMEM when store cannot hold it, or an error of
+// fs: store has what comes before, the file has another name, and the log is incomplete.
 int journal_load(struct store *store);
 
 #endif

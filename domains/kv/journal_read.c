@@ -117,13 +117,14 @@ int journal_load(struct store *store) {
         file_close(journal->file);
     journal->file = 0;
     if (result == 0) {
-        log_line("kv: %s loaded: %zu keys from %lu commands, %lu bytes, %lu us; %lu bytes of a last one cut off", JOURNAL_FILE,
-                 store_count(store), replay.commands, replay.executed, took_us, replay.offset - replay.executed);
+        log_line("kv: %s loaded: %zu keys from %lu commands, %lu bytes, %lu us; %lu bytes of a last one cut off",
+                 JOURNAL_FILE, store_count(store), replay.commands, replay.executed, took_us,
+                 replay.offset - replay.executed);
         return 0;
     }
     int kept = file_put_aside(JOURNAL_FILE, name, sizeof(name));
     log_line("kv: %s refused from byte %lu on: %s; %s%s (error %d), and the server has %zu keys", JOURNAL_FILE,
-             replay.executed, replay.why ? replay.why : file_error(result), kept == 0 ? "it is now " : "it will be overwritten",
-             kept == 0 ? name : "", -kept, store_count(store));
+             replay.executed, replay.why ? replay.why : file_error(result),
+             kept == 0 ? "it is now " : "it will be overwritten", kept == 0 ? name : "", -kept, store_count(store));
     return result;
 }

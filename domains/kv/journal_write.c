@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// journal_write.c - the store as the shortest log that makes it; see journal.h. Source: Redis 7.0, aof.c (rewriteAppendOnlyFile).
+// journal_write.c - the store as the shortest log that makes it; see journal.h. Source: Redis 7.0, aof.c
+// (rewriteAppendOnlyFile).
 #include "clock.h"
 #include "format.h"
 #include "log.h"

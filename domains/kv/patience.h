@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// patience.h - how long kv waits for others, private to kv: for a domain that died to be back, and for a call to return.
+// patience.h - how long kv waits for others, private to kv: for a domain that died to be back, and for a call to
+// return.
 //
 // Interface: patience_wait, patience_guard, WITHIN_SECOND
 //
@@ -18,14 +19,15 @@ struct patience {
     uint32_t turns;            // so far
 };
 
-// Lets others run, at first by yielding, since a restart takes well below a millisecond, then for PATIENCE_SLEEP_NS. False
-// when the time is over. Blocks.
+// Lets others run, at first by yielding, since a restart takes well below a millisecond, then for PATIENCE_SLEEP_NS.
+// False when the time is over. Blocks.
 #define PATIENCE_YIELDS 10
 #define PATIENCE_SLEEP_NS 100000
 bool patience_wait(struct patience *patience);
 
 // Once a round. Returns until when, at most, the round's call may wait of its own accord. It seldom needs a call of the
-// monitor: the guard's time is long, since the machine below may stand still for a while, and net is not to be ended for that.
+// monitor: the guard's time is long, since the machine below may stand still for a while, and net is not to be ended
+// for that.
 #define PATIENCE_GUARD_NS 10000000000
 extern uint64_t patience_renew_tsc, patience_wait_ns;
 uint64_t patience_renew(void);

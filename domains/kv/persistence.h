@@ -23,11 +23,11 @@ void persistence_start(struct store *store);
 // served meanwhile.
 int persistence_save(struct store *store);
 
-// Replaces what store holds by the snapshot. The file is read twice, and first only checked, so that a damaged one leaves
-// store as it was. Returns 0; -ENOENT when there is none (then without a line); -EINVAL when it is damaged; -ENOMEM when
-// store, which then is empty, cannot hold it; or an error of fs, for whose restart it waits up to two
-// seconds. A file that could not be loaded gets another name, so that no later save overwrites it; but for one that fs, being
-// down, could not show.
+// Replaces what store holds by the snapshot. The file is read twice, and first only checked, so that a damaged one
+// leaves store as it was. Returns 0; -ENOENT when there is none (then without a line); -EINVAL when it is damaged;
+// -ENOMEM when store, which then is empty, cannot hold it; or an error of fs, for whose restart it waits up to two
+// seconds. A file that could not be loaded gets another name, so that no later save overwrites it; but for one that fs,
+// being down, could not show.
 int persistence_load(struct store *store);
 
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // SPDX-FileCopyrightText: The Cloister authors
 
-// saves.c - SAVE, BGSAVE, LASTSAVE, BGREWRITEAOF, DEBUG RELOAD and LOADAOF, SHUTDOWN. Source: Redis 7.0, rdb.c, aof.c, debug.c,
-// db.c.
+// saves.c - SAVE, BGSAVE, LASTSAVE, BGREWRITEAOF, DEBUG RELOAD and LOADAOF, SHUTDOWN. Source: Redis 7.0, rdb.c, aof.c,
+// debug.c, db.c.
 //
 // Nothing happens in the background: BGSAVE has saved when it answers, in the words that clients expect.
 #include "commands.h"
@@ -40,8 +40,8 @@ void command_bgrewriteaof(struct request *request) {
     uint64_t before = journal->written;
     int result = journal_rewrite(request->store);
     if (result == 0) {
-        log_line("kv: %s rewritten: %zu keys, %lu bytes instead of %lu, %ld ms", JOURNAL_FILE, store_count(request->store),
-                 journal->written, before, journal->rewrites.took_ms);
+        log_line("kv: %s rewritten: %zu keys, %lu bytes instead of %lu, %ld ms", JOURNAL_FILE,
+                 store_count(request->store), journal->written, before, journal->rewrites.took_ms);
         reply_text(request->reply, "+Background append only file rewriting started\r\n");
         return;
     }
