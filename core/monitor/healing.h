@@ -22,6 +22,8 @@ void recovery_blocks(uint32_t thread);
 // When idling must end for a deadline of calls, and the end of whoever is late.
 uint64_t recovery_deadline_ns(void);
 void recovery_due(uint64_t now_ns);
+// The healer calls an init, which must return within so many ns; 0: it has.
+void recovery_init_within(uint64_t ns);
 // threads.c asks the scheduler: may it be asked? Is its answer one of runnable (a bit each), and has nobody among these
 // been passed over for ever? Otherwise round robin decides, and the scheduler is ended.
 bool recovery_scheduler_is_up(void);

@@ -22,6 +22,7 @@
 static const uint32_t back_off_ms[] = {0, 10, 100, 1000};
 #define BACK_OFF_STEPS (sizeof back_off_ms / sizeof *back_off_ms)
 #define CALLEE_WAIT_MS 10                // an init that failed because whom it called is down is no failure of its own
+#define INIT_NS 5000000000ull            // an init that waits longer waits for ever: the healer has others to start
 #define SERVED_MS 100                    // who lived so long has served, also where nobody calls it
 
 static struct healing {
@@ -206,7 +207,9 @@ static bool put_back(uint32_t domain, struct fault_record *record) {
 static bool init(const struct component *component) {
     struct healing *of = &domains[component->domain];
     uint32_t generation = of->generation;
+    if (generation > BOOT_GENERATION) recovery_init_within(INIT_NS);
     int result = component->init(generation, generation > BOOT_GENERATION);
+    recovery_init_within(0);
     if (of->state != SYSTEM_DOMAIN_STARTING || of->generation != generation) return false;
     if (result >= 0) return true;
     // The first time it is the configuration that is wrong, or the machine, and no restart mends that.

@@ -17,10 +17,12 @@
 #include "thread.h"
 
 #define WATCHDOG_TICKS ((CONFIG_WATCHDOG_MS * CONFIG_TICK_HZ + 999) / 1000)
+#define GRACE_NS 1000000000            // for whom a callee that was late had called, before that one is late as well
 #define PASSED_OVER_MAX 4096            // answers that chose others, none of them of a higher priority
 
 static struct stint { uint32_t domain, ticks; uint64_t calls; } stints[THREAD_MAX];
 static uint64_t deadlines[THREAD_MAX][DOMAIN_MAX], next_deadline_ns = DEADLINE_NEVER;
+static bool is_in_grace[THREAD_MAX][DOMAIN_MAX]; // the callee was ended for it, and the thread has not come back yet
 static uint32_t passed_over[THREAD_MAX];
 static struct fault view;
 
@@ -50,42 +52,62 @@ int call_deadline(uint64_t deadline_ns) {
     uint32_t caller = monitor_caller();
     if (!deadline_ns || deadline_ns < time_now_ns() + DEADLINE_LEAST_NS) return -EINVAL;
     deadlines[public_area.cpu.thread][caller] = deadline_ns == DEADLINE_NEVER ? 0 : deadline_ns;
+    is_in_grace[public_area.cpu.thread][caller] = false;
     if (deadline_ns < next_deadline_ns) next_deadline_ns = deadline_ns;
     return 0;
 }
 
 uint64_t recovery_deadline_ns(void) { return next_deadline_ns; }
 
-// caller's outstanding call on thread is late: whom it called is ended.
+void recovery_init_within(uint64_t ns) {
+    deadlines[HEALER][DOMAIN_MONITOR] = ns ? time_now_ns() + ns : 0;
+    is_in_grace[HEALER][DOMAIN_MONITOR] = false;
+    if (ns && deadlines[HEALER][DOMAIN_MONITOR] < next_deadline_ns) next_deadline_ns = deadlines[HEALER][DOMAIN_MONITOR];
+}
+
+static bool is_live(const struct step *step) {
+    return step->edge != NO_EDGE && step->domain >= DOMAIN_FIRST && !step->is_dead;
+}
+
+// Who has to be ended for caller's late call on the thread; NULL: nobody. First whom it called. While that one's death
+// has not brought the thread back, the innermost that holds it: there it was when its time, and the grace, were over.
+static const struct step *latecomer(const struct chain *chain, uint32_t caller, bool is_ended) {
+    uint32_t call = chain->is_broken ? 0 : chain->count, last = chain->count;
+    while (call && (chain->step[call - 1].caller != caller || chain->step[call - 1].edge == NO_EDGE ||
+                    chain->step[call - 1].domain < DOMAIN_FIRST))
+        call--;
+    if (!call || chain->step[call - 1].is_dead != is_ended) return NULL; // it returned, and there may be another call
+    if (!is_ended) return &chain->step[call - 1];
+    while (last > call && !is_live(&chain->step[last - 1])) last--;
+    return last > call ? &chain->step[last - 1] : NULL;
+}
+
 static void late(uint32_t thread, uint32_t caller, uint32_t executing) {
     static struct chain chain;
     chain_read(thread, executing, &chain);
-    for (uint32_t i = chain.is_broken ? 0 : chain.count; i-- > 0;) {
-        const struct step *step = &chain.step[i];
-        if (step->caller != caller || step->edge == NO_EDGE || step->domain < DOMAIN_FIRST || step->is_dead) continue;
-        struct fault fault;
-        if (nucleus_thread_view(thread, &fault)) return;
-        if (fault.domain != step->domain || !executing) fault.rip = fault.rbp = 0;
-        fault.kind = FAULT_DEADLINE;
-        fault.domain = step->domain;
-        fault.thread = thread;
-        domain_end(&fault, executing);
-        return;
-    }
+    const struct step *step = latecomer(&chain, caller, is_in_grace[thread][caller]);
+    struct fault fault;
+    is_in_grace[thread][caller] = false;
+    if (!step || nucleus_thread_view(thread, &fault)) return;
+    if (fault.domain != step->domain || !executing) fault.rip = fault.rbp = 0;
+    fault.kind = FAULT_DEADLINE;
+    fault.domain = step->domain;
+    fault.thread = thread;
+    is_in_grace[thread][caller] = true;
+    deadlines[thread][caller] = time_now_ns() + GRACE_NS;
+    domain_end(&fault, executing);
 }
 
 static void deadlines_check(uint64_t now_ns, uint32_t executing) {
     if (now_ns < next_deadline_ns) return;
     next_deadline_ns = DEADLINE_NEVER;
     for (uint32_t t = 0; t < threads_count(); t++)
-        for (uint32_t d = DOMAIN_FIRST; d < domain_count; d++) {
-            if (!deadlines[t][d]) continue;
-            if (deadlines[t][d] <= now_ns) {
+        for (uint32_t d = DOMAIN_MONITOR; d < domain_count; d++) {
+            if (deadlines[t][d] && deadlines[t][d] <= now_ns) {
                 deadlines[t][d] = 0;
                 late(t, d, t == public_area.cpu.thread ? executing : 0);
-            } else if (deadlines[t][d] < next_deadline_ns) {
-                next_deadline_ns = deadlines[t][d];
             }
+            if (deadlines[t][d] && deadlines[t][d] < next_deadline_ns) next_deadline_ns = deadlines[t][d];
         }
 }
 

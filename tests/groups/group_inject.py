@@ -170,6 +170,21 @@ def overdue(folder, request, stop_seconds):
         victim.end(record("fs", "deadline"))
 
 
+def stuck_below(folder, request):
+    """tap holds kv's thread, and its own lock, for ever. kv's deadline ends net, which called tap, and net's init waits for that lock:
+    tap is next, and net, whose init it did not answer, once more. (The healer had waited for the lock for ever.)"""
+    with Victim(folder) as victim:
+        victim.running.command(["timeout", "1", "redis-cli", "-h", victim.running.address, "-p", str(victim.running.port), "DEBUG", "INJECT", "tap",
+                                request])
+        victim.healed("tap", timeout=40)
+        victim.running.wait_for("^HEALREC .*domain=net .*outcome=restarted ", 40)
+        victim.serves()
+        found = sorted(line.split("thread=")[0] for line in victim.records())
+        wanted = record("net", "deadline"), record("net", "init", generation=2), record("tap", "deadline")
+        equal("fault records", found, [line.split("thread=")[0] for line in wanted])
+        victim.end(*victim.records())
+
+
 def stack_pointers(folder):
     """Test 44: rsp at every page of the nucleus's alternate stack, and at both its ends."""
     start = audit.symbol(folder, "alternate_stack")
@@ -487,6 +502,8 @@ def cases():
         yield ktap.Case(f"separate: fs {request}", lambda arguments=(folder, request, wanted): contained(*arguments), skip)
     for request in ("never", "busy", "loop"):
         yield ktap.Case(f"separate: fs {request}: its caller's deadline", lambda request=request: overdue(folder, request, 8), skip)
+    for request in ("never", "busy"):
+        yield ktap.Case(f"separate: tap {request}, which kv did not call", lambda request=request: stuck_below(folder, request), skip)
     yield ktap.Case("separate: fs with its stack pointer in the nucleus's own stack", lambda: stack_pointers(folder), skip)
     for inits, outcome in ((1, "restarted"), (3, "restarted"), (9, "down")):
         yield ktap.Case(f"separate: {inits} inits of fs fault: {outcome}", lambda arguments=(folder, inits, outcome): back_off(*arguments), skip)
