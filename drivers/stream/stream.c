@@ -11,11 +11,15 @@
 // What a hostile caller could try: ranges beyond its object, changing descriptors while they are read (they are copied
 // once). What a hostile device could try: lengths that no frame has; then nothing more is received, since the stream
 // has lost its place. It offloads nothing, and it does not connect again.
+// A restart loses rx and tx, and the stream must not lose its place with them: what of a cut frame is still to come
+// is kept, and what of one is still to go. A fault in the few instructions between a transfer and the note of it
+// loses the place.
 #include "stream.h"
 #include <stdbool.h>
 #include "copy.h"
 #include "device.h"
 #include "netdev.h"
+#include "persist.h"
 #include "private_copy.h"
 #include "string.h"
 #include "thread.h"
@@ -31,18 +35,88 @@ _Static_assert(NETDEV_BATCH_MAX * (LENGTH_BYTES + FRAME_BYTES_MAX) <= BUFFER_BYT
 
 static uint8_t *rx, *tx;
 static uint32_t rx_bytes, tx_first, tx_bytes;
+static bool tx_is_rest;         // tx begins inside a frame
 static bool is_lost;            // the stream lost its place, or its other end
+static uint32_t rx_skip;        // to come, of a frame whose beginning went with the driver before
+
+struct place {                  // in what was read so far
+    uint32_t left;              // of the current frame
+    uint32_t length_bytes;      // of the next one's length, when left is 0
+    uint8_t length[LENGTH_BYTES];
+};
+static PERSISTENT struct {
+    struct place places[2];
+    uint32_t current;           // of these
+    uint32_t rest_bytes;
+    uint8_t rest[LENGTH_BYTES + FRAME_BYTES_MAX]; // of a frame of which a part was sent
+} kept;
 static struct device_buffer *buffer; // in the shared heap, so that lending it copies nothing
 static int event;
 
+// After a restart. A length that no frame has shows soon enough.
+static void place_resume(void) {
+    const struct place *place = &kept.places[kept.current & 1];
+    rx_skip = place->left;
+    rx_bytes = place->length_bytes < LENGTH_BYTES ? place->length_bytes : 0;
+    memcpy(rx, place->length, rx_bytes);
+    tx_bytes = kept.rest_bytes <= sizeof(kept.rest) ? kept.rest_bytes : 0;
+    memcpy(tx, kept.rest, tx_bytes);
+    tx_is_rest = tx_bytes > 0;
+}
+
 int stream_init(uint32_t generation, int persist_valid) {
     (void)generation;
-    (void)persist_valid;
     event = device_event(DEVICE_NET0);
     buffer = xheap_alloc(sizeof(*buffer));
     rx = xheap_alloc(BUFFER_BYTES);
     tx = xheap_alloc(BUFFER_BYTES);
-    return buffer == NULL || rx == NULL || tx == NULL ? -ENOMEM : 0;
+    if (buffer == NULL || rx == NULL || tx == NULL)
+        return -ENOMEM;
+    if (persist_valid)
+        place_resume();
+    return 0;
+}
+
+// Notes how far bytes, which were just read, lead. One store decides.
+static void place_advance(const uint8_t *read, uint32_t bytes) {
+    struct place place = kept.places[kept.current & 1];
+    while (bytes > 0) {
+        uint32_t part = place.left > 0 ? place.left : LENGTH_BYTES - place.length_bytes;
+        part = part < bytes ? part : bytes;
+        if (place.left > 0) {
+            place.left -= part;
+        } else {
+            private_copy(place.length + place.length_bytes, read, part);
+            place.length_bytes += part;
+        }
+        if (place.length_bytes == LENGTH_BYTES) {
+            memcpy(&place.left, place.length, LENGTH_BYTES);
+            place.left = __builtin_bswap32(place.left);
+            place.length_bytes = 0;
+        }
+        read += part;
+        bytes -= part;
+    }
+    kept.places[~kept.current & 1] = place;
+    persist_barrier();
+    kept.current = ~kept.current & 1;
+    persist_barrier();
+}
+
+// Keeps what is left of the frame that was sent in part.
+static void rest_keep(void) {
+    uint32_t end = tx_is_rest ? tx_bytes : 0, length;
+    while (end <= tx_first && end + LENGTH_BYTES <= tx_bytes) {
+        private_copy(&length, tx + end, LENGTH_BYTES);
+        end += LENGTH_BYTES + __builtin_bswap32(length);
+    }
+    kept.rest_bytes = 0;
+    persist_barrier();
+    if (end > tx_bytes || end - tx_first > sizeof(kept.rest))
+        return;
+    private_copy(kept.rest, tx + tx_first, end - tx_first);
+    persist_barrier();
+    kept.rest_bytes = end - tx_first;
 }
 
 // Moves up to bytes at start. Returns how many: 0 when the device is not ready; or a negative error.
@@ -65,7 +139,13 @@ static int fill(void) {
     if (moved == -ENODEV || moved == -EPERM)
         return -ENODEV;
     is_lost = is_lost || moved < 0;
-    rx_bytes += moved > 0 ? (uint32_t)moved : 0;
+    if (moved <= 0)
+        return 0;
+    place_advance(rx + rx_bytes, (uint32_t)moved);
+    const uint32_t skipped = rx_skip < (uint32_t)moved ? rx_skip : (uint32_t)moved; // then rx was empty
+    rx_skip -= skipped;
+    rx_bytes += (uint32_t)moved - skipped;
+    memmove(rx, rx + skipped, skipped > 0 ? rx_bytes : 0);
     return 0;
 }
 
@@ -89,8 +169,11 @@ static bool flush(void) {
         if (moved < 0)
             break; // the other end is gone, and what waited with it
         tx_first += (uint32_t)moved;
+        if (tx_first < tx_bytes)
+            rest_keep();
     }
-    tx_first = tx_bytes = 0;
+    tx_first = tx_bytes = kept.rest_bytes = 0;
+    tx_is_rest = false;
     return true;
 }
 
