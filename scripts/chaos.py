@@ -81,7 +81,7 @@ def restart_all(client, running, console, records, components):
     for component in components:
         before = len(records.read().by_number)
         for attempt in range(100):
-            if attempt % 20 == 0:
+            if attempt % 20 == 0:  # a scheduler is asked only where two threads can run, so some load is needed
                 client.say("DEBUG", "INJECT", component, "illegal")
             console.type("uptime\n")
             if component == "virtio_rng":
@@ -97,7 +97,7 @@ def restart_all(client, running, console, records, components):
 
 def settle(running, console, records, components):
     """Everything restarted, empty and quiet; returns what is held."""
-    with faulty.Client(running, "--connections", 2, "--rate", 200, cpu=CLIENT_CPU) as client:
+    with faulty.Client(running, "--connections", 4, "--rate", 3000, cpu=CLIENT_CPU) as client:
         restart_all(client, running, console, records, components)
         client.finish()
     running.redis("FLUSHALL")
