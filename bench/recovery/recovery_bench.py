@@ -41,16 +41,21 @@ READINESS_MOST = 1.01
 SECOND_MS = 1000
 Victim = collections.namedtuple("Victim", "component load arguments")
 APPEND = ["appendonly=yes", "appendfsync=always"]
-# A load is sized for some two seconds on a laptop: many short rounds, since the two sides of each are compared.
-VICTIMS = (Victim("fs", wire.Load("set", 16, 30, 2_500_000), APPEND),
-           Victim("wire", wire.Load("get", 16, 30, 5_000_000), []),
-           Victim("time", wire.Load("get", 16, 30, 5_000_000), []),
-           Victim("console", wire.Load("get", 16, 30, 5_000_000), []),
-           Victim("virtio_rng", wire.Load("get", 16, 30, 5_000_000), []))
+# A load is sized for some three seconds on a laptop: short rounds, since the two sides of each are compared.
+VICTIMS = (Victim("fs", wire.Load("set", 16, 30, 6_000_000), APPEND),
+           Victim("wire", wire.Load("get", 16, 30, 9_000_000), []),
+           Victim("time", wire.Load("get", 16, 30, 9_000_000), []),
+           Victim("console", wire.Load("get", 16, 30, 9_000_000), []),
+           Victim("virtio_rng", wire.Load("get", 16, 30, 9_000_000), []))
 
 
 def verdict(is_met):
     return "yes" if is_met else "NO"
+
+
+def verdict_of(low, high, least):
+    """Of an interval: more rounds, or a quieter machine, decide what is open."""
+    return "yes" if low >= least else "NO" if high < least else "open"
 
 
 def numbers(line):
@@ -134,7 +139,7 @@ def load(rounds):
                   f"[{low:.3f}, {high:.3f}]")
             if rate in LEAST:
                 outcomes.append(f"expected {victim.component} at {rate}/s >= {LEAST[rate]}: "
-                                f"{verdict(ratio >= LEAST[rate])} ({ratio:.3f})")
+                                f"{verdict_of(low, high, LEAST[rate])} ({ratio:.3f})")
             written.append(bench_json.row("separate", folder, "load", f"{victim.component}.{rate}", "ratio",
                                           bench_json.summary([one / other for one, other in pairs[rate]])))
     print("", *outcomes, sep="\n")
