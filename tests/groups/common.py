@@ -66,5 +66,15 @@ def boot_to_end(elf, arguments=(), timeout=60, network=False):
         return status, running.console()
 
 
+def start(running, pattern, timeout):
+    """Starts a system and waits for its line; it is killed when that does not come."""
+    try:
+        running.start()
+        running.wait_for(pattern, timeout)
+    except Failure:
+        running.kill()
+        raise
+
+
 def tail(lines, count=25):
     return "\n".join("  | " + line for line in lines[-count:])

@@ -58,11 +58,7 @@ class Served:
         _, link, self.clients = forward.for_load(system.driver()[0])
         self.running = pc_common.machine(folder, link=link(), stdin=read_end, options=forward.entropy("q35"), **further)
         try:
-            self.running.start()
-            self.running.wait_for(r"^kv: .*ready$", BOOT_SECONDS)
-        except system.Failure:
-            self.running.kill()
-            raise
+            common.start(self.running, r"^kv: .*ready$", BOOT_SECONDS)
         finally:
             os.close(read_end)
 

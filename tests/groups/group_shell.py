@@ -46,11 +46,7 @@ class Console:
         self.started = time.monotonic()
         self.running = system.System(os.path.join(self.folder, "cloister.elf"), stdin=read_end)
         try:
-            self.running.start()
-            self.running.wait_for(r"^kv: .* ready$", 30)
-        except system.Failure:
-            self.running.kill()
-            raise
+            common.start(self.running, r"^kv: .* ready$", 30)
         finally:
             os.close(read_end)
 
