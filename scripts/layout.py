@@ -92,7 +92,7 @@ class Script:
                         "text", fill)
             self.add(f"  image_text_{name}_bytes = SIZEOF(.text.{name});")
             if domain.id == 0:
-                self.loaded(".gates", "gates_start = .; gates.o(.text)", "text", fill)
+                self.loaded(".gates", f"gates_start = .; . = . + {self.shift}; gates_text = .; gates.o(.text)", "text", fill)
                 self.add("  gates_end = gates_start + SIZEOF(.gates);")
 
     def rodata(self):
@@ -170,7 +170,8 @@ class Script:
 
 
 # By how much the data behind the slots can be moved, and text by twice that: a distance may happen to spell a forbidden
-# instruction; so the distances from text to data, to what has a fixed address, and from gates to data all change.
+# instruction; so the distances from text to data, to what has a fixed address, and from gates to data and slots all
+# change.
 SHIFTS = (0, 64, 192)
 
 

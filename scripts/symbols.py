@@ -30,7 +30,7 @@ def functions(elf, text_base):
         name = symbol.name
         if index not in code or kind not in ("STT_FUNC", "STT_NOTYPE") or not name or name.startswith(("image_text_", ".")):
             continue
-        if kind == "STT_NOTYPE" and (INNER_LABEL.search(name) or name in ("gates_start", "gates_end")):
+        if kind == "STT_NOTYPE" and (INNER_LABEL.search(name) or name in ("gates_start", "gates_text", "gates_end")):
             continue
         offset = symbol["st_value"] - text_base
         weight = (kind == "STT_FUNC", symbol["st_info"]["bind"] == "STB_GLOBAL", name)

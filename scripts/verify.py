@@ -155,7 +155,7 @@ class Verifier:
             elf = ELFFile(file)
             text = bytearray(elf.get_section_by_name(".text").data())
             table = elf.get_section_by_name(".symtab")
-            base = self.symbols["gates_start"]
+            base = self.symbols["gates_text"]
             relocations = elf.get_section_by_name(".rela.text")
             for entry in relocations.iter_relocations() if relocations else []:
                 symbol = table.get_symbol(entry["r_info_sym"])
