@@ -37,7 +37,7 @@ PRIVILEGED_LINES_MAX = 3000
 STORM_CALLS = 1_000_000
 # Little more than the least RAM with which separate comes up and kv waits for clients, without a network device: on q35
 # the BIOS runs over an image that lies too near to the end of memory.
-SMALLEST_MIB = {"q35": 4, "microvm": 3}
+SMALLEST_MIB = {"q35": 4, "microvm": 4}
 CPU_MODELS = ("qemu64", "kvm64", "core2duo", "Nehalem", "Opteron_G1",
               "max,-smep,-smap,-umip,-pdpe1gb,-fsgsbase,-xsave,-rdrand,-pku")
 
@@ -406,7 +406,7 @@ def cases():
     yield ktap.Case("no clock at all is refused in one sentence", no_clock, kernel)
     yield ktap.Case("64 MiB of RAM", lambda: comes_up("separate", memory_mib=64), kernel)
     for name, size in SMALLEST_MIB.items():
-        yield ktap.Case(f"{size} MiB of RAM on {name}", 
+        yield ktap.Case(f"{size} MiB of RAM on {name}",
                         lambda name=name, size=size: comes_up("separate", machine=name, memory_mib=size), kernel)
     yield ktap.Case("6 GiB of RAM", large, kernel)
     yield ktap.Case("too little RAM is said", too_small, kernel)
