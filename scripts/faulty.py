@@ -28,12 +28,8 @@ READY = r"^kv: .*ready$"
 
 def build(config, platform="host", driver=None):
     """Under a name of its own, so that no other image of this configuration is replaced."""
-    folder = os.path.join(system.out_folder(), "test")
-    os.makedirs(folder, exist_ok=True)
-    name = os.path.join(folder, f"{config}-chaos.config")
-    with open(name, "w", encoding="utf-8") as out:
-        out.write(f'CONFIG_NAME="{config}-chaos"\n')
-    fragments = [FRAGMENTS.get(config, FRAGMENT), name] + ([system.STREAM_FRAGMENT] if driver == "stream" else [])
+    own = system.fragment(os.path.join(system.out_folder(), "test"), f"{config}-chaos")
+    fragments = [FRAGMENTS.get(config, FRAGMENT), own] + ([system.STREAM_FRAGMENT] if driver == "stream" else [])
     return system.build(config, fragments=fragments, platform=platform)
 
 

@@ -106,6 +106,15 @@ def driver():
     return None, reason if reason == other else f"{reason} Without a TAP device: {other}"
 
 
+def fragment(folder, name, settings=""):
+    """The path, in folder, of a fragment that gives the image a name of its own, so that several can stand side by side."""
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, f"{name}.config")
+    with open(path, "w", encoding="utf-8") as out:
+        out.write(f'CONFIG_NAME="{name}"\n{settings}')
+    return path
+
+
 def build(config, out=None, fragments=(), platform="host", arguments=(), quiet=True):
     """Makes one configuration (a name, or the path of a defconfig or .config); returns the folder of the image."""
     out = out or out_folder()

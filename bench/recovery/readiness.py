@@ -26,11 +26,8 @@ TIMEOUT_SECONDS = 300
 
 
 def build(side):
-    path = os.path.join(system.out_folder(), "bench", f"readiness-{side}.config")
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w", encoding="utf-8") as out:
-        out.write(f'CONFIG_NAME="readiness-{side}"\n{SIDES[side]}\n')
-    return wire.build("separate", fragments=[path], platform="pc")
+    own = system.fragment(os.path.join(system.out_folder(), "bench"), f"readiness-{side}", f"{SIDES[side]}\n")
+    return wire.build("separate", fragments=[own], platform="pc")
 
 
 def start(elf, arguments):

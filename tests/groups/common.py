@@ -41,12 +41,7 @@ def image(config, out=None, fragments=(), platform="host"):
 
 
 def fragment(name, settings=""):
-    """The path of a fragment that gives the image a name of its own, so that several can stand side by side."""
-    os.makedirs(TEST_OUT, exist_ok=True)
-    path = os.path.join(TEST_OUT, f"{name}.config")
-    with open(path, "w", encoding="utf-8") as out:
-        out.write(f'CONFIG_NAME="{name}"\n{settings}')
-    return path
+    return system.fragment(TEST_OUT, name, settings)
 
 
 def check(condition, text):

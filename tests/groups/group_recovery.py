@@ -46,11 +46,8 @@ BY_TICK = ("fs", "net", "tap", "kv", "console")  # they are at work long enough 
 
 
 def image(more=(), name="recovery"):
-    path = os.path.join(common.TEST_OUT, f"{name}.config")
-    os.makedirs(common.TEST_OUT, exist_ok=True)
-    with open(path, "w", encoding="utf-8") as out:
-        out.write(f'CONFIG_NAME="{name}"\n' + "".join(f"{line}\n" for line in more))
-    return common.image("separate", fragments=(FRAGMENT, path))
+    own = common.fragment(name, "".join(f"{line}\n" for line in more))
+    return common.image("separate", fragments=(FRAGMENT, own))
 
 
 class Typist:
