@@ -4,7 +4,7 @@
 // clock.h - the clock: how every domain reads it, and how the component `time` has it corrected.
 //
 // Interface:
-//   time_now_ns, time_wall_ns    read the public page: no gate, no system call, any domain, any thread
+//   time_now_ns, time_wall_ns, time_ticks_ns    read the public page: no gate, no system call, any domain, any thread
 //   clock_reference, clock_adjust    for `time` alone
 //
 // Only the monitor writes public_area.clock. Invariant: time_now_ns never goes backwards, on any thread.
@@ -33,6 +33,11 @@ static inline uint64_t time_read_ns(uint64_t *wall_offset_ns) {
     if (wall_offset_ns)
         *wall_offset_ns = offset_ns;
     return now_ns;
+}
+
+// How long so many ticks of the TSC last, at the present rate.
+static inline uint64_t time_ticks_ns(uint64_t ticks) {
+    return (uint64_t)(((unsigned __int128)ticks * public_area.clock.multiplier) >> 32);
 }
 
 // Monotonic time since an origin fixed at boot. Cannot fail.

@@ -8,6 +8,7 @@
 #ifndef CORE_DOMAIN_H
 #define CORE_DOMAIN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stddef.h>
 #include "address_map_asm.h"
@@ -73,6 +74,19 @@ static inline uint32_t domain_of_rights(uint32_t pkru, uint32_t first) {
     return domain_read_by_monitor(pkru) ? DOMAIN_MONITOR : domain_count;
 }
 extern const struct edge edge_table[];      // index = edge id
+
+// Is the code at address part of edge's gate?
+static inline bool edge_contains(const struct edge *edge, uint64_t address) {
+    return address >= edge->start && address < edge->end;
+}
+
+// Behind the last byte of thread's stack in domain.
+static inline uint64_t stack_top(uint32_t domain, uint32_t thread) {
+    return STACKS_BASE + domain * (uint64_t)STACK_AREA_BYTES + (thread + 1) * (uint64_t)STACK_STRIDE;
+}
+// Its top anchor: 8 mod 16, as if a call had just pushed a return address.
+static inline uint64_t stack_base(uint32_t domain, uint32_t thread) { return stack_top(domain, thread) - 56; }
+
 extern const uint32_t edge_count;
 extern const struct device device_table[];          // index = device id, fixed by enum device_id in device.h
 extern const uint32_t device_count;

@@ -35,6 +35,11 @@ struct chain {
     struct step step[CHAIN_MAX];
 };
 
+// The monitor's own upcalls above all else leave the chain.
+static inline void chain_strip_upcalls(struct chain *chain) {
+    while (chain->count && chain->step[chain->count - 1].edge == NO_EDGE) chain->count--;
+}
+
 // executing: the domain that a fault or tick stopped on the thread, where that is known; else 0.
 void chain_read(uint32_t thread, uint32_t executing, struct chain *chain);
 

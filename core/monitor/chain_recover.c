@@ -14,7 +14,6 @@
 
 #define FRAMES_MAX 48
 #define FRAME_BYTES 72                     // core/gates/frame_asm.h, the return address included
-#define STACK_BASE_BYTES 56                // from a stack's top to its first anchor: core/nucleus/common/anchors.h
 
 struct frame { uint64_t address, cookie; };
 static struct list {
@@ -36,8 +35,7 @@ static struct ended {
 // too.
 
 static void list_read(struct list *list, uint32_t thread, uint32_t d) {
-    uint64_t top = STACKS_BASE + d * (uint64_t)STACK_AREA_BYTES + (thread + 1) * (uint64_t)STACK_STRIDE;
-    uint64_t base = top - STACK_BASE_BYTES, lowest = top - domain_table[d].stack_bytes;
+    uint64_t base = stack_base(d, thread), lowest = stack_top(d, thread) - domain_table[d].stack_bytes;
     list->count = list->used = 0;
     list->is_bad = false;
     for (uint64_t at = view.anchor[d]; at != base;) {
@@ -111,7 +109,7 @@ static bool walk(uint32_t thread, const uint32_t stopped[2], struct chain *chain
     for (;;) {
         struct list *list = &lists[current];
         bool is_stopped = level < 2 && current == stopped[level];
-        if (!(list->is_bad && is_stopped) && list->is_bad) return false;
+        if (list->is_bad && !is_stopped) return false;
         if (list->is_bad || list->used == list->count) { // who ruined its own stack called nobody
             if (level < 2 && stopped[level] && !cut_behind(chain, stopped[level])) return false;
             // The monitor at work above it? Whom it called from there comes next.
@@ -162,7 +160,7 @@ static void frame_drop(uint32_t domain) {
     uint64_t frame = list->frame[0].address, top = STACKS_BASE + (domain + 1) * (uint64_t)STACK_AREA_BYTES;
     bool is_older = view.rsp < frame && view.rsp >= top - STACK_AREA_BYTES;
     uint16_t e = edge_of(domain, list->frame[0].cookie);
-    if (is_older || e == NO_EDGE || view.rip < edge_table[e].start || view.rip >= edge_table[e].end) return;
+    if (is_older || e == NO_EDGE || !edge_contains(&edge_table[e], view.rip)) return;
     list->count--;
     memmove(&list->frame[0], &list->frame[1], list->count * sizeof list->frame[0]);
 }
@@ -254,7 +252,7 @@ bool chain_returned(uint32_t thread, const struct edge **edge) {
     struct ended_call *last = &calls->call[calls->count - 1];
     if (last->called == NO_EDGE) return false;
     chain_read(thread, 0, &chain);
-    while (chain.count && chain.step[chain.count - 1].edge == NO_EDGE) chain.count--; // this look itself
+    chain_strip_upcalls(&chain); // this look itself
     if (chain.is_broken || chain.count < 2 || !chain.step[chain.count - 2].is_dead ||
         chain.step[chain.count - 2].frame != last->step.frame)
         return false;

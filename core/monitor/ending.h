@@ -10,7 +10,7 @@
 
 // Ends fault->domain, if it is not ended already: freezes it, wakes who waits on its behalf, has the healer start it
 // again. executing: the domain that was stopped on the running thread; 0: the monitor was called. The threads inside go
-// to their callers when nothing runs above them. Returns the record.
-struct fault_record *domain_end(const struct fault *fault, uint32_t executing);
+// to their callers when nothing runs above them. Keeps a record in any case.
+void domain_end(const struct fault *fault, uint32_t executing);
 
 #endif

@@ -78,7 +78,7 @@ bool fault_is_nameless(const struct fault *fault) {
     if (fault->domain >= domain_count || monitor_is_gate_die(fault->rip)) return true;
     if (fault->kind != FAULT_TRAP) return false;
     for (uint32_t e = 0; e < edge_count; e++)
-        if (is_in(fault->rip, edge_table[e].start, edge_table[e].end - edge_table[e].start)) return true;
+        if (edge_contains(&edge_table[e], fault->rip)) return true;
     return false;
 }
 
@@ -109,10 +109,6 @@ static const char *component_of(uint32_t domain, uint64_t rip, uint64_t frame_po
     return first;
 }
 
-static uint64_t ns_of(uint64_t tsc) {
-    return (uint64_t)(((unsigned __int128)tsc * public_area.clock.multiplier) >> 32);
-}
-
 struct fault_record *faults_add(const struct fault *fault, uint32_t generation) {
     struct fault_record *record = &records[++records_made % FAULTS_KEPT];
     bool named = !fault_is_nameless(fault), has_address = fault->kind <= FAULT_EXECUTE;
@@ -123,12 +119,20 @@ struct fault_record *faults_add(const struct fault *fault, uint32_t generation) 
         .place = has_address ? place_of(fault->address)
                : (struct fault_place){domain, monitor_is_gate_die(fault->rip) ? "gate check" : "instruction", 0},
     };
-    record->at_ns = time_now_ns() - ns_of(__builtin_ia32_rdtsc() - fault->tsc);
+    record->at_ns = time_now_ns() - time_ticks_ns(__builtin_ia32_rdtsc() - fault->tsc);
     if (!named) return record;
     record->component = component_of(fault->domain, fault->rip, fault->rbp);
     record->edge = frames_entry(fault->domain, fault->anchor[fault->domain]);
     if (record->edge) record->site = frames_site(fault->anchor[record->edge->caller]);
     return record;
+}
+
+static uint64_t oldest(void) { return records_made > FAULTS_KEPT ? records_made - FAULTS_KEPT + 1 : 1; }
+
+struct fault_record *faults_find(uint64_t number) {
+    static struct fault_record forgotten;
+    struct fault_record *record = &records[number % FAULTS_KEPT];
+    return record->number == number ? record : &forgotten;
 }
 
 static void format_action(char *out, size_t room, const struct fault_record *record) {
@@ -145,7 +149,7 @@ static void format_action(char *out, size_t room, const struct fault_record *rec
         break;
     case FAULT_RESTARTED:
         format(out, room, "unwound to %s with -EDOMAINDEAD; restart %u, ready after %u us", unwound_to,
-               record->restart, (uint32_t)(ns_of(record->tsc[FAULT_READY] - record->at_tsc) / 1000));
+               record->restart, (uint32_t)(time_ticks_ns(record->tsc[FAULT_READY] - record->at_tsc) / 1000));
         break;
     case FAULT_DOWN:
         format(out, room, "unwound to %s with -EDOMAINDEAD; it stays down after %u faults in a row", unwound_to,
@@ -168,8 +172,8 @@ static void row_of(struct fault_row *row, const struct fault_record *record) {
     uint64_t *const parts[] = {&row->detect_ns,  &row->unwind_ns, &row->wait_ns,
                                &row->reclaim_ns, &row->reset_ns,  &row->init_ns};
     uint64_t before = record->at_tsc;
-    for (uint32_t i = 0; i < FAULT_READY + 1u && tsc[i]; before = tsc[i++]) *parts[i] = ns_of(tsc[i] - before);
-    if (tsc[FAULT_READY]) row->ready_ns = ns_of(tsc[FAULT_READY] - record->at_tsc);
+    for (uint32_t i = 0; i < FAULT_READY + 1u && tsc[i]; before = tsc[i++]) *parts[i] = time_ticks_ns(tsc[i] - before);
+    if (tsc[FAULT_READY]) row->ready_ns = time_ticks_ns(tsc[FAULT_READY] - record->at_tsc);
     name_copy(row->kind, kinds[record->kind]);
     name_copy(row->domain, record->domain);
     name_copy(row->component, record->component);
@@ -221,23 +225,19 @@ void faults_say(struct fault_record *record) {
 }
 
 bool faults_say_one(void) {
-    uint64_t oldest = records_made > FAULTS_KEPT ? records_made - FAULTS_KEPT + 1 : 1;
-    for (uint64_t number = oldest; number <= records_made; number++) {
+    for (uint64_t number = oldest(); number <= records_made; number++) {
         struct fault_record *record = &records[number % FAULTS_KEPT];
-        if (record->said && record->said == record->outcome + 1) continue;
+        if (record->said == record->outcome + 1) continue;
         faults_say(record);
         return true;
     }
     return false;
 }
 
-uint64_t faults_count(void) { return records_made; }
-
 int faults_read(uint64_t first, struct fault_row *out, size_t max) {
     if (!max || max > FAULTS_KEPT) return -EINVAL;
     static struct fault_row row;
-    uint64_t oldest = records_made > FAULTS_KEPT ? records_made - FAULTS_KEPT + 1 : 1;
-    uint64_t number = first > oldest ? first : oldest;
+    uint64_t number = first > oldest() ? first : oldest();
     int rows = 0;
     for (; number <= records_made && (size_t)rows < max; number++) {
         row_of(&row, &records[number % FAULTS_KEPT]);

@@ -42,12 +42,13 @@ void recovery_go_on(void) {
 static void calls_end(const struct fault *fault) {
     static uint32_t seen[DOMAIN_MAX];
     static struct chain chain;
-    uint32_t thread = current(), count;
+    uint32_t thread = current();
     struct fault_record *record = faults_add(fault, 0);
     record->tsc[FAULT_DETECTED] = __builtin_ia32_rdtsc();
     record->outcome = FAULT_CALL_ENDED;
     chain_read(thread, 0, &chain);
-    for (count = chain.count; count && chain.step[count - 1].edge == NO_EDGE;) count--;
+    chain_strip_upcalls(&chain);
+    uint32_t count = chain.count;
     uint64_t ended = chain.is_broken ? chain.domains : 0;
     for (uint32_t i = 1; i < count; i++) ended |= 1ull << chain.step[i].domain;
     uint32_t root = count ? chain.step[0].domain : 0, innermost = count ? chain.step[count - 1].domain : 0;

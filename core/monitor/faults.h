@@ -30,7 +30,8 @@ struct fault_record *faults_add(const struct fault *fault, uint32_t generation);
 void faults_say(struct fault_record *record);
 // One that is not told yet, or whose outcome is not. False: there is none.
 bool faults_say_one(void);
-uint64_t faults_count(void);
+// The record of that number; one that nobody reads when only later ones are kept.
+struct fault_record *faults_find(uint64_t number);
 // Can whoever's rights were live not be blamed?
 bool fault_is_nameless(const struct fault *fault);
 

@@ -31,9 +31,8 @@ static struct healing {
     uint64_t due_ns;                     // ENDED: when to start it
     uint64_t started_ns, calls;          // when it was RUNNING last, and the calls into it by then
     uint64_t inside;                     // ENDED: bit = thread that was inside
-    struct fault_record *record;         // of what ended it,
+    uint64_t record;                     // its number, of what ended it
     bool is_innocent;                    // STARTING: its init was told -EDOMAINDEAD
-    uint64_t number;                     // if it has this number still: only the last FAULTS_KEPT are kept
 } domains[DOMAIN_MAX];
 
 uint32_t domain_generation(uint32_t domain) {
@@ -47,11 +46,6 @@ uint32_t domain_restarts(uint32_t domain) { return domains[domain].restarts; }
 const char recovery_thread_name[] = "healer";
 
 static uint64_t now_tsc(void) { return __builtin_ia32_rdtsc(); }
-
-static struct fault_record *record_of(const struct healing *of) {
-    static struct fault_record forgotten;
-    return of->record->number == of->number ? of->record : &forgotten;
-}
 
 // Calls into domain so far: counted by its callers.
 static uint64_t calls_into(uint32_t domain) {
@@ -109,13 +103,13 @@ static void threads_leave(uint32_t domain, uint32_t executing, uint64_t *inside,
     }
 }
 
-struct fault_record *domain_end(const struct fault *fault, uint32_t executing) {
+void domain_end(const struct fault *fault, uint32_t executing) {
     uint32_t domain = fault->domain;
     struct healing *of = &domains[domain];
     struct fault_record *record = faults_add(fault, of->generation);
     record->tsc[FAULT_DETECTED] = now_tsc();
     // It was ended, and nobody ran in it since.
-    if (of->state == SYSTEM_DOMAIN_ENDED || of->state == SYSTEM_DOMAIN_DOWN) return record;
+    if (of->state == SYSTEM_DOMAIN_ENDED || of->state == SYSTEM_DOMAIN_DOWN) return;
     uint64_t others = 0;
     bool served = has_served(of, domain);
     of->inside = 0;
@@ -125,8 +119,7 @@ struct fault_record *domain_end(const struct fault *fault, uint32_t executing) {
     bool is_innocent = of->is_innocent && of->failures; // its own failures are as many as they were
     of->is_innocent = false;
     of->failures = served ? 1 : of->failures + !is_innocent;
-    of->record = record;
-    of->number = record->number;
+    of->record = record->number;
     record->restart = of->failures;
     bool is_down = of->failures > BACK_OFF_STEPS;
     uint32_t wait_ms = is_innocent ? CALLEE_WAIT_MS : is_down ? 0 : back_off_ms[of->failures - 1];
@@ -143,31 +136,31 @@ struct fault_record *domain_end(const struct fault *fault, uint32_t executing) {
             struct fault also = {.kind = FAULT_COLLATERAL, .domain = d, .thread = fault->thread, .tsc = fault->tsc};
             domain_end(&also, 0);
         }
-    return record;
 }
 
 // ---- starting
 
+// In whose gate a tick stopped the thread; NO_EDGE: in none's.
+static uint16_t gate_of(uint32_t thread) {
+    struct fault view;
+    if (!threads_is_interrupted(thread) || nucleus_thread_view(thread, &view)) return NO_EDGE;
+    for (uint32_t e = 0; e < edge_count; e++)
+        if (edge_contains(&edge_table[e], view.rip)) return (uint16_t)e;
+    return NO_EDGE;
+}
+
 // A thread that was stopped inside a gate may hold the old token already: then the edge keeps it, and nobody innocent
 // dies at the check. Whoever is past the check does not need it.
-static bool is_in_gate_of(uint32_t thread, const struct edge *edge) {
-    struct fault view;
-    return threads_is_interrupted(thread) && !nucleus_thread_view(thread, &view) && view.rip >= edge->start &&
-        view.rip < edge->end;
-}
-
-static bool is_in_gate(const struct edge *edge) {
-    for (uint32_t t = 0; t < threads_count(); t++)
-        if (is_in_gate_of(t, edge)) return true;
-    return false;
-}
-
 static void tokens_renew(uint32_t domain) {
+    uint16_t gates[THREAD_MAX];
+    uint32_t threads = threads_count();
+    for (uint32_t t = 0; t < threads; t++) gates[t] = gate_of(t);
     for (uint32_t e = 0; e < edge_count; e++) {
         const struct edge *edge = &edge_table[e];
         if ((edge->caller != domain && edge->callee != domain) || edge->kind < EDGE_FULL) continue;
-        int error = nucleus_token_draw(e, edge->caller == domain ? edge->callee : edge->caller,
-                                       is_in_gate(edge) || chain_is_edge_ended(e));
+        bool is_kept = chain_is_edge_ended(e);
+        for (uint32_t t = 0; t < threads; t++) is_kept |= gates[t] == e;
+        int error = nucleus_token_draw(e, edge->caller == domain ? edge->callee : edge->caller, is_kept);
         (void)error;                      // it is an edge with a token
     }
 }
@@ -236,14 +229,15 @@ static void set_running(uint32_t domain) {
 // Threads that were refused while it was frozen, and stopped in the gate before they read why: they would now read
 // something else.
 static void gates_leave(uint32_t domain) {
-    for (uint32_t t = HEALER + 1; t < threads_count(); t++)
-        for (uint32_t e = 0; threads_is_interrupted(t) && e < edge_count; e++)
-            if (edge_table[e].callee == domain && is_in_gate_of(t, &edge_table[e])) chain_end(t, 0, domain);
+    for (uint32_t t = HEALER + 1; t < threads_count(); t++) {
+        uint16_t edge = gate_of(t);
+        if (edge != NO_EDGE && edge_table[edge].callee == domain) chain_end(t, 0, domain);
+    }
 }
 
 static void start_again(uint32_t domain) {
     struct healing *of = &domains[domain];
-    struct fault_record *record = record_of(of);
+    struct fault_record *record = faults_find(of->record);
     of->state = SYSTEM_DOMAIN_STARTING;
     record->tsc[FAULT_BEGUN] = now_tsc();
     if (!put_back(domain, record)) say("monitor: a device of %s did not come back\n", domain_table[domain].name);
@@ -254,7 +248,7 @@ static void start_again(uint32_t domain) {
     int error = nucleus_domain_thaw(domain, THREAD_MAX); // the true point at which it serves again
     (void)error;                                         // it is a domain
     set_running(domain);
-    record = record_of(of);                              // the inits took their time
+    record = faults_find(of->record);                              // the inits took their time
     record->tsc[FAULT_READY] = now_tsc();
     record->outcome = FAULT_RESTARTED;
     threads_restart_wake();

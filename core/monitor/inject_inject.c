@@ -63,7 +63,7 @@ static bool aim(uint32_t component, struct inject_word *word) {
         word->argument = inject_table[word->argument].canary;
         break;
     case INJECT_STACK_FOREIGN:
-        if (!word->argument) word->argument = STACKS_BASE + DOMAIN_MONITOR * (uint64_t)STACK_AREA_BYTES + STACK_STRIDE - 64;
+        if (!word->argument) word->argument = stack_top(DOMAIN_MONITOR, 0) - 64;
         break;
     case INJECT_SYSCALL: word->argument = inject_syscall_site; break;
     case INJECT_RESULT: return row->is_called;

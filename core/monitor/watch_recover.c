@@ -48,21 +48,23 @@ static bool is_looping(uint32_t thread) {
     return WATCHDOG_TICKS && stint->ticks > WATCHDOG_TICKS + 2;
 }
 
-int call_deadline(uint64_t deadline_ns) {
-    uint32_t caller = monitor_caller();
-    if (!deadline_ns || deadline_ns < time_now_ns() + DEADLINE_LEAST_NS) return -EINVAL;
-    deadlines[public_area.cpu.thread][caller] = deadline_ns == DEADLINE_NEVER ? 0 : deadline_ns;
-    is_in_grace[public_area.cpu.thread][caller] = false;
+// DEADLINE_NEVER: none.
+static void deadline_set(uint32_t thread, uint32_t caller, uint64_t deadline_ns) {
+    deadlines[thread][caller] = deadline_ns == DEADLINE_NEVER ? 0 : deadline_ns;
+    is_in_grace[thread][caller] = false;
     if (deadline_ns < next_deadline_ns) next_deadline_ns = deadline_ns;
+}
+
+int call_deadline(uint64_t deadline_ns) {
+    if (!deadline_ns || deadline_ns < time_now_ns() + DEADLINE_LEAST_NS) return -EINVAL;
+    deadline_set(public_area.cpu.thread, monitor_caller(), deadline_ns);
     return 0;
 }
 
 uint64_t recovery_deadline_ns(void) { return next_deadline_ns; }
 
 void recovery_init_within(uint64_t ns) {
-    deadlines[HEALER][DOMAIN_MONITOR] = ns ? time_now_ns() + ns : 0;
-    is_in_grace[HEALER][DOMAIN_MONITOR] = false;
-    if (ns && deadlines[HEALER][DOMAIN_MONITOR] < next_deadline_ns) next_deadline_ns = deadlines[HEALER][DOMAIN_MONITOR];
+    deadline_set(HEALER, DOMAIN_MONITOR, ns ? time_now_ns() + ns : DEADLINE_NEVER);
 }
 
 static bool is_live(const struct step *step) {

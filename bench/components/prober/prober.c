@@ -66,10 +66,6 @@ static int row_of(const char *name) {
     return -1;
 }
 
-static uint64_t ns_of(uint64_t tsc) {
-    return (uint64_t)(((unsigned __int128)tsc * public_area.clock.multiplier) >> 32);
-}
-
 // The newest record, which has to be of that component and complete.
 static bool read_record(const char *name) {
     int rows;
@@ -102,7 +98,7 @@ static bool probe(const char *name, int (*call)(void)) {
         result = call();
         calls++;
     } while (result == -EDOMAINDEAD);
-    uint64_t total_ns = ns_of(__builtin_ia32_rdtsc() - start);
+    uint64_t total_ns = time_ticks_ns(__builtin_ia32_rdtsc() - start);
     if (calls < 2 || !read_record(name))
         return false;
     print(name, total_ns, calls);
@@ -118,7 +114,7 @@ static bool probe_scheduler(void) {
     while (!read_record("sched"))
         if (thread_yield() < 0)
             return false;
-    print("sched", ns_of(__builtin_ia32_rdtsc() - start), 1);
+    print("sched", time_ticks_ns(__builtin_ia32_rdtsc() - start), 1);
     return true;
 }
 

@@ -13,12 +13,6 @@
 #include "public.h"
 #include "slots_asm.h"
 
-static inline uint64_t stack_top(uint32_t domain, uint32_t thread) {
-    return STACKS_BASE + domain * (uint64_t)STACK_AREA_BYTES + (thread + 1) * (uint64_t)STACK_STRIDE;
-}
-// Top anchor of thread's stack in domain: 8 mod 16, as if a call had just pushed a return address.
-static inline uint64_t stack_base(uint32_t domain, uint32_t thread) { return stack_top(domain, thread) - 56; }
-
 void anchors_prepare(uint32_t thread);
 void anchors_save(uint32_t thread);
 void anchors_load(uint32_t thread);

@@ -72,8 +72,7 @@ void memory_map(void) {
         map_piece(domain->persist_start, domain->persist_bytes, domain->pkey, false);
         map_piece(domain->heap_start, domain->heap_bytes, domain->pkey, false);
         for (uint32_t t = 0; t < THREAD_MAX; t++) {
-            uint64_t top = STACKS_BASE + d * (uint64_t)STACK_AREA_BYTES + (t + 1) * (uint64_t)STACK_STRIDE;
-            map_piece(top - domain->stack_bytes, domain->stack_bytes, domain->pkey, false);
+            map_piece(stack_top(d, t) - domain->stack_bytes, domain->stack_bytes, domain->pkey, false);
         }
         if (domain->rodata_bytes) rights_protect(domain->rodata_start, domain->rodata_bytes, domain->pkey, false);
         lockdown_seal(domain->rodata_start, domain->rodata_bytes);
